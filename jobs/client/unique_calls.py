@@ -52,8 +52,6 @@ def _loss(node: Node, options: Mapping[str, Any], role: Role) -> tuple[str, str]
     elif role == "callback" and unique.on_conflict == "error":
         why = "if another job has its key, nobody gets the NotUnique of a callback: take another on_conflict="
     elif role != "member" and links and unique.on_conflict != "error":
-        why = (
-            f"{links} would be lost where another job has its key: wait for the result, make it a chain, or take "
-            "on_conflict='error'"
-        )
+        instead = "" if unique.replaces else ", or take on_conflict='error'"
+        why = f"{links} would be lost where another job has its key: let the task itself call what follows{instead}"
     return (node.task, why) if why else None

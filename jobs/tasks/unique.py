@@ -60,7 +60,7 @@ class Unique:
             raise SettingsMistake("Unique: max_wait= goes with debounce=, and is not shorter")
         if self.debounce is not None and on_conflict is not None:
             raise SettingsMistake("Unique: with debounce= the last arguments win: leave on_conflict= out")
-        self.parameters: Final = tuple(sorted({*names}))
+        self.parameters: Final = tuple(dict.fromkeys(names))
         self.kind: Final = self.until or (times[0] if times else "end")
         self.names: Final = WHOLE if parameters == (None,) else ",".join(self.parameters) or ALL
 
@@ -75,7 +75,7 @@ class Unique:
     def key(self, task: str, values: Mapping[str, Any]) -> StoredKey:
         """The key of a call with these arguments, by name."""
         found = hashlib.blake2b(digest_size=16)
-        for name in self.parameters if self.names != ALL else sorted(values):
+        for name in sorted(self.parameters if self.names != ALL else values):
             if name in values:
                 found.update(encoding.pack(name) + _same(values[name]))
         ms, max_wait_ms = (int(1000 * (span or 0)) for span in (self.window or self.debounce, self.max_wait))

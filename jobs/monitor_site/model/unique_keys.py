@@ -22,7 +22,7 @@ async def key_of(connection: JobsRedis, job_id: str) -> tuple[str, datetime | No
     calls = f"{count(n, 'call')} {'was' if n == 1 else 'were'} folded into this job" if n else ""
     if not key or text(await connection.get(connection.key.UNIQUE + key)) != job_id:
         return calls, None
-    same = {ALL: " with the same arguments", WHOLE: ""}.get(names, f" with the same {names.replace(',', ', ')}")
+    same = {ALL: " with the same arguments", WHOLE: ""}.get(names, f" with the same {names.replace(',', ' and ')}")
     until = moment(due) if kind == "debounce" else None
     if kind == "window":
         until = await now(connection) + timedelta(milliseconds=await connection.pttl(connection.key.UNIQUE + key))

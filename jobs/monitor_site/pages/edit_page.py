@@ -10,7 +10,7 @@ from quart.typing import ResponseReturnValue
 
 from ...errors import QuarqError
 from .. import editable_call, model, request_args, viewers
-from ..acting import act
+from ..acting import Outcome, act
 from ..actions import of_calls
 from ..editable_call import EditableCall
 from ..options import redis
@@ -82,7 +82,12 @@ async def _run(call: EditableCall, hidden: dict[str, str], what: str, target: st
         code = error.message.code if isinstance(error, Refused) else "wrong-argument"
         return await _form(call, hidden, Message(code, str(error)), typed, options), 400
 
-    return await act(*action, url_for("monitor.job", id=new))
+    def then(message: Message) -> str:
+        if isinstance(message, Outcome):
+            return url_for("monitor.job", id=new)
+        return url_for("monitor.task", name=target) if what == of_calls.NEW else url_for("monitor.job", id=target)
+
+    return await act(*action, then)
 
 
 async def _form(

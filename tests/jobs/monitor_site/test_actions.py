@@ -12,12 +12,12 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from quart import g
 
-from jobs import JobsRedis, Result, Viewer, chord, monitor, monitor_site
+from jobs import JobsRedis, Result, Unique, Viewer, chord, monitor, monitor_site, task
 from jobs.monitor_site.acting import act
 from jobs.monitor_site.actions import of_queues
 from jobs.monitor_site.application import Monitor
 from jobs.monitor_site.web.messages import Message
-from tests.app.visitor import Visitor
+from tests.app.visitor import Visitor, words
 from tests.jobs.monitor_site.shop import create_user, echo, fail, flaky, limited, shop_worker, slow
 from tests.waiting import wait_until
 
@@ -54,6 +54,27 @@ async def test_a_failed_job_runs_again(connection: JobsRedis, worker: str, owner
     assert await last_note(connection) == ("owner", "retry", job.id)
     await owner.get(response.location or "")
     assert owner.marks.notices == ["retried"]
+
+
+@task(name="actions.once", unique=Unique("shop", "day"))
+async def once(shop: str, day: str, note: str = "") -> None: ...
+
+
+async def test_a_job_whose_key_is_taken_is_not_run_again(connection: JobsRedis, owner: Visitor) -> None:
+    job = await once.apply_async(("berlin", "monday"), countdown=60)
+    await once.delay("berlin", "monday", "again")
+    await owner.get(f"/monitor/job?id={job.id}")
+    said = "Each call of actions.once with the same shop and day is this job until it ends; 1 call was folded into this"
+    assert said in words(owner)
+
+    new, typed = f"{job.id}~2", {"argument-place-0": '"berlin"', "argument-place-1": '"monday"'}
+    form = f"/monitor/job/edit?id={job.id}"
+    response = await owner.post("/monitor/job/edit", page=form, id=job.id, new=new, **typed)
+    await owner.get(response.location or "")
+
+    assert owner.marks.notices == ["NotRetried"]
+    assert f"job {job.id} has the key of this call" in words(owner)
+    assert await Result(new, connection).state() == "UNKNOWN"
 
 
 async def test_what_has_not_failed_is_not_run_again(connection: JobsRedis, worker: str, owner: Visitor) -> None:
