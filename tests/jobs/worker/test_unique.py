@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,16 @@ import pytest
 
 from jobs import (
     CurrentJob,
+    Middleware,
     NotUnique,
+    OutgoingCall,
     Result,
     SettingsMistake,
     Unique,
     WrongValue,
     chain,
     chord,
+    connect,
     every,
     group,
     monitor,
@@ -36,6 +41,7 @@ from tests.jobs.worker.conftest import StartProcess, StartWorker
 from tests.jobs.worker.tasks import unique
 from tests.waiting import wait_until
 
+VALUE = {"a": ({1, "b", (2, 3)}, b"c"), "d": {datetime(2026, 12, 1, tzinfo=UTC): [Decimal("1.0"), uuid.UUID(int=1)]}}
 ran: list[Any] = []
 go: list[asyncio.Event] = []
 
@@ -155,6 +161,21 @@ async def test_a_key_until_the_start_is_not_taken_back_by_a_retry(start_worker: 
     assert await second.get(timeout=10) == await first.get(timeout=10) == 1
 
 
+async def test_calls_through_middleware_are_the_job_that_is_there_too(redis_url: str) -> None:
+    class Passes(Middleware):
+        async def send(self, call: OutgoingCall, call_next: Any) -> Result:
+            return await call_next(call)  # type: ignore[no-any-return]
+
+    async with connect(redis_url, middleware=[Passes()]):
+        first, second, other = await once.apply_many([(1,), (1,), (2,)])
+        third = await once.delay(1)
+
+        assert [one.existing for one in (first, second, other, third)] == [False, True, False, True]
+        assert first == second == third != other
+        with pytest.raises(NotUnique):
+            await strict.apply_many([(1,), (1,)])
+
+
 async def test_an_error_names_the_job_that_is_there(connection: JobsRedis) -> None:
     first = await strict.apply_async((1,), link=note.s())
 
@@ -223,12 +244,11 @@ async def test_what_would_be_lost_is_refused_at_the_call(connection: JobsRedis, 
 
 
 async def test_a_member_whose_key_is_taken_fails(start_worker: StartWorker, connection: JobsRedis) -> None:
-    first = await once.delay(1)
-    await wait_until(lambda: connection.exists(f"arq:job:{first.id}"), "the first to be stored")
+    first = await once.delay(VALUE)
     await start_worker(tasks=TASKS)
 
-    workflow = await chord([once.s(1), once.s(2), note.s(3)], note.s()).delay()
-    forgiving = await group([once.s(1), note.s(4)], return_exceptions=True).delay()
+    workflow = await chord([once.s(VALUE), once.s(2), note.s(3)], note.s()).delay()
+    forgiving = await group([once.s(VALUE), note.s(4)], return_exceptions=True).delay()
     for each in (workflow, forgiving):  # the one that is refused, and the note
         await wait_until(lambda: journal_has(connection, each.id, 2), "two members to end")  # noqa: B023
     go[0].set()
@@ -240,14 +260,14 @@ async def test_a_member_whose_key_is_taken_fails(start_worker: StartWorker, conn
     assert tuple(noted) == (4,)
     assert await connection.zscore(connection.key.UNSUCCESSFUL, workflow.id)
     assert await workflow.retry_failed()
-    assert (await workflow.get(timeout=10))[0][:2] == [1, 2]
+    assert (await workflow.get(timeout=10))[0][:2] == [VALUE, 2]
 
 
 async def test_a_callback_that_is_folded_is_listed_as_the_job_that_it_became(start_worker: StartWorker) -> None:
-    first = await once.apply_async((1,), countdown=3600)
+    first = await once.apply_async((VALUE,), countdown=3600)
     await start_worker(tasks=TASKS)
 
-    caller = await note.apply_async((5,), link=[once.si(1), note.si(6)])
+    caller = await note.apply_async((5,), link=[once.si(VALUE), note.si(6)])
     await caller.get(timeout=10)
     children = await caller.children()
 
