@@ -23,7 +23,8 @@ local function holder_of(call, now)
   local kind, _, key, _, ms = unpack(call.unique)
   local id = redis.call('GET', UNIQUE .. key)
   if not id then return end
-  local r = redis.call('HMGET', RECORD .. id, 'unique', 'state', 'enqueued', 'expires', 'due', 'queue', 'task', 'parent', 'fold', 'latest', 'keys', 'steps')
+  local r = redis.call('HMGET', RECORD .. id, 'unique', 'state', 'enqueued', 'expires', 'due', 'queue', 'task', 'parent', 'fold',
+    'latest', 'keys', 'steps')
   local own_kind, own_key = parts_of(r[1])
   local state, has_job, is_own = r[2], redis.call('EXISTS', JOB .. id) == 1, own_key == key
   local is_unfinished = has_job and is_own and not is_terminal(state)
@@ -34,9 +35,10 @@ local function holder_of(call, now)
     if not is_unfinished or state and (UNTIL_START[kind] or UNTIL_START[own_kind]) then return end
     if not state and r[4] and (tonumber(r[4]) or now) <= now then return end
   end
-  local waits = is_unfinished and state ~= 'STARTED' and not r[8] and not r[12] and redis.call('EXISTS', IN_PROGRESS .. id) == 0
-  return { id = id, state = state, has_record = is_own, waits = waits, due = tonumber(r[5]) or now, queue = r[6] or 'default', task = r[7], fold = r[9],
-    latest = tonumber(r[10]), keys = r[11] or nil }
+  local is_plain = is_unfinished and not r[8] and not r[12] -- no member, and no step of it is recorded
+  local waits = is_plain and state ~= 'STARTED' and redis.call('EXISTS', IN_PROGRESS .. id) == 0
+  return { id = id, state = state, has_record = is_own, waits = waits, due = tonumber(r[5]) or now, queue = r[6] or 'default',
+    task = r[7], fold = r[9], latest = tonumber(r[10]), keys = r[11] or nil }
 end
 
 -- A job that waits takes what a later call says, under its own id. One that is due keeps its place in the queue.
@@ -53,10 +55,10 @@ local function replace(holder, call, now)
   end
   redis.call('SET', JOB .. id, call.payload)
   redis.call('HSET', RECORD .. id, 'task', call.task, 'queue', call.queue, 'due', as_text(due))
-  if call.keys then redis.call('HSET', RECORD .. id, 'keys', call.keys) elseif holder.keys then redis.call('HDEL', RECORD .. id, 'keys') end
+  if call.keys ~= holder.keys then redis.call('HSET', RECORD .. id, 'keys', call.keys or '') end
   local expires = not holder.state and moment(call.expires, now) -- one that has begun does not expire
   if expires then redis.call('HSET', RECORD .. id, 'expires', expires) else redis.call('HDEL', RECORD .. id, 'expires') end
-  if moves and (due < holder.due or call.queue ~= holder.queue) then wake(call.queue) end
+  if moves and (due <= now or due < holder.due or call.queue ~= holder.queue) then wake(call.queue) end
 end
 
 -- The id of the job that has the key of a call, which is then folded into it; nothing if the call is to be stored.

@@ -11,7 +11,7 @@ from tests.jobs.store.unique_model import TASKS, Model
 @pytest.mark.parametrize("kind", TASKS)
 async def test_redis_does_what_the_model_does(redis_url: str, kind: str) -> None:
     async with connect(redis_url) as redis:
-        for seed in range(3):
+        for seed in range(6):
             await redis.flushall()
             model = Model(redis, kind, seed)
             await model.begin()
