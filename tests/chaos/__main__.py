@@ -20,7 +20,7 @@ from tests.chaos.stage import Check, staged
 
 for module in (  # first those that wait longest, and then those that need the processor beside others
     "reminders", "crash", "digest", "limited", "databases", "deploy", "released", "stall", "slow_mail", "redis_away",
-    "races", "poison", "deadly", "workflows", "clock", "revoke", "web", "from_arq",
+    "races", "poison", "deadly", "durable", "workflows", "clock", "revoke", "web", "from_arq",
 ):  # fmt: skip
     import_module(f"tests.chaos.scenarios.{module}")
 

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from jobs import Result, chain, chord, group
 from jobs.workflows.canvas import Node
@@ -64,7 +65,7 @@ def failing(key: str) -> Node:
 class Shape:
     """How a workflow is made, how many of its tasks act, the points that it has not, and whether it is to fail."""
 
-    make: Callable[[str], Node]
+    make: Callable[[str], Any]
     size: int
     without: frozenset[str] = frozenset()
     fails: bool = False
@@ -95,8 +96,8 @@ for name, shape in SHAPES.items():
     scenario(f"r26-{name}", title)(killed_in_every_stage(name, shape))
 
 
-async def at_each_point(stage: Stage, shape: Shape, cases: list[tuple[str, str]]) -> None:
-    stage.fleet.settings = SETTINGS
+async def at_each_point(stage: Stage, shape: Shape, cases: list[tuple[str, str]], settings: str = SETTINGS) -> None:
+    stage.fleet.settings = settings
     await stage.workers(2, CHAOS_LEASE=str(LEASE_S))
     await asyncio.sleep(GRACE_S)
     wrong: list[str] = []
