@@ -222,6 +222,7 @@ class Engine:
         finally:  # a cancellation that was on its way comes here at the latest
             held.slot.end()
             self.tasks.pop(held, None)
+            held.task = None  # it holds `held` in turn
             if held.job.suspect:
                 self._caution.ended(held)
                 self.waker.wake()  # the next suspect may be waiting for this one
