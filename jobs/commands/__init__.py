@@ -12,7 +12,7 @@ from ..values.library_name import COMMAND
 from ..values.untrusted_text import printable
 from .frame import USAGE, Target
 
-_NAMES = ("inspect", "schedules", "findings", "control", "workflows", "serving")
+_NAMES = ("inspect", "schedules", "findings", "control", "workflows", "durable", "serving")
 _MODULES = [import_module(f".{name}", __name__) for name in _NAMES]
 COMMANDS = [one for module in _MODULES for one in vars(module).values() if isinstance(one, click.Command)]
 

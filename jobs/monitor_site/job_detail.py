@@ -125,7 +125,7 @@ async def job(connection: JobsRedis, job_id: str) -> JobDetail | None:
 async def _reasons(connection: JobsRedis, job_id: str, state: str) -> list[Reason]:
     found = await why(connection, job_id) if state not in TERMINAL else []
     found = [reason for reason in found if reason.code != "unique"]
-    return [] if state == "STARTED" and found[0].code not in ("suspect", "stopping") else found
+    return [] if state == "STARTED" and found[0].code not in ("suspect", "stopping", "suspended") else found
 
 
 async def _children(connection: JobsRedis, job_id: str) -> list[str]:

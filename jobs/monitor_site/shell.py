@@ -37,6 +37,7 @@ SECTIONS = (
     Section("Running", "jobs", "running", "state:running", "running"),
     Section("Failed", "jobs", "failed", "state:failed since:1h", "in the last hour, from a whole minute on"),
     Section("Scheduled", "jobs", "scheduled", "state:scheduled", "scheduled"),
+    Section("Waiting", "awaiting", "awaiting", hint="waiting for somebody"),
     Section("Errors", "errors", "errors", hint="open"),
     Section("Queues", "queues", "queues", hint="jobs waiting"),
     Section("Workers", "workers", "workers", hint="online"),
@@ -64,6 +65,7 @@ class Reading:
     at: float
     overview: Overview
     errors: Sequence[ErrorGroup]  # Open ones of the last hour.
+    awaiting: int  # Jobs that wait for an event.
 
     @property
     def figures(self) -> Mapping[str, Figure]:
@@ -74,6 +76,7 @@ class Reading:
             "running": Figure(short(now.queues.running)),
             "failed": Figure(short(failed), "bad" if failed else ""),
             "errors": Figure(short(len(self.errors)), "bad" if self.errors else ""),
+            "awaiting": Figure(short(self.awaiting), "bad" if self.awaiting else ""),
             "scheduled": Figure(short(now.queues.scheduled)),
             "queues": Figure(wrong or short(now.queues.due), "bad" if wrong else ""),
             "workers": Figure(short(now.workers), "" if now.workers else "bad"),
@@ -84,9 +87,13 @@ async def reading(fresh_s: float = FRESH_S) -> Reading:
     """The figures as they were at most *fresh_s* ago."""
     kept: Reading | None = current_app.extensions.get("reading")
     if kept is None or time.monotonic() - kept.at > fresh_s:
-        kept = Reading(time.monotonic(), await overview(redis()), await errors(redis()))
+        kept = Reading(time.monotonic(), await overview(redis()), await errors(redis()), await _awaiting())
         current_app.extensions["reading"] = kept
     return kept
+
+
+async def _awaiting() -> int:
+    return int(await redis().zcard(redis().key.AWAITING))
 
 
 async def names(now: Reading) -> list[str]:

@@ -15,8 +15,10 @@ from ...store.stored_values import text
 from ...values.sendable import check, too_large
 from ...workflows import members
 from ...workflows.stored_tree import Tree
-from .entries import CALLED, EVENT, FAILED, TIMED_OUT, WAITS, check_name
+from .entries import CALLED, EVENT, FAILED, TIMED_OUT, WAITS, Entry, check_name
 from .log import TOO_MANY
+
+__all__ = ["Entry", "check_name", "read", "run_again", "send_event"]
 
 
 async def send_event(

@@ -30,7 +30,8 @@ class JobRow(JobRecord):
     parent: str  # The workflow that it is a member of.
     hold: str = ""
     """What its keys alone say of why it does not run, as the code of a Reason: rate-limit, concurrency-limit, suspect,
-    stopping, running (a stock arq worker has it) or ''. A Situation knows the other reasons."""
+    stopping, running (a stock arq worker has it), suspended (it has steps, and waits) or ''. A Situation knows the
+    other reasons."""
     error_id: str = ""  # Of the ErrorGroup of its last attempt that failed.
     expires: datetime | None = None  # It does not start after this time.
     reason: str = ""  # The code of the first Reason that `why` gives; '' where only its own keys were looked at.

@@ -17,6 +17,7 @@ from ...values.short_text import count, time_text
 from ...workflows import members
 from ...workflows.stored_tree import Tree, kind_of, read
 from .audit_log import pauses
+from .durable_steps import open_waits, steps
 from .job_row import JobRow
 from .search import row_of
 from .search_indexes import queue_names
@@ -28,7 +29,7 @@ ONE_AT_A_TIME = "such jobs run again one at a time on each worker"
 
 @dataclass(frozen=True)
 class Reason:
-    """`code`: unknown, ended, running, stopping, children, gone, expired, due, suspect, paused, no-worker,
+    """`code`: unknown, ended, running, stopping, suspended, children, gone, expired, due, suspect, paused, no-worker,
     unknown-task, concurrency-limit, rate-limit, busy or next; and besides, expires, unique or schedule."""
 
     code: str
@@ -81,6 +82,10 @@ async def _reason(connection: JobsRedis, code: str, row: JobRow, at_hand: Situat
             return Reason(code, f"{queue} is paused{f', by {by.who} since {time_text(by.at)}' if by else ''}")
         case "rate-limit" | "concurrency-limit":
             return await _limit(connection, code, row)
+        case "suspended":
+            waits = open_waits(await steps(connection, row.id))
+            until = min(filter(None, (one.until or one.ended for one in waits)), default=None)
+            return Reason(code, "; ".join(one.line for one in waits) or "it goes on in a moment", until)
         case "busy" | "next":
             return await _its_turn(connection, code, row, at_hand.knowing(row))
     return Reason(code, *plain[code]) if code in plain else await _begun(connection, code, row)

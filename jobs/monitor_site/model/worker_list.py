@@ -79,7 +79,7 @@ class Situation:
         """The code of each Reason why a job does not run, or of what it does; a list shows the first one."""
         if row.state in TERMINAL:
             return ["ended"]
-        if row.hold in ("running", "stopping"):
+        if row.hold in ("running", "stopping", "suspended"):
             return [row.hold]
         if row.state == "STARTED" and row.hold != "suspect":
             return ["children" if row.kind == "workflow" else "running"]

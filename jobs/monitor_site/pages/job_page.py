@@ -11,6 +11,7 @@ from quart.typing import ResponseReturnValue
 from .. import job_detail, job_timeline, live, model, request_args
 from ..acting import Outcome, act
 from ..actions import of_jobs
+from ..durable_timeline import drawn
 from ..options import given, redis
 from ..routes import blueprint
 from ..web.messages import Message
@@ -28,7 +29,8 @@ async def job() -> ResponseReturnValue:
         trace = trace_url(found.call.headers.get("traceparent") if found.call else None)
         events = job_timeline.timeline_of(found.info, at) if found.info else []
         is_cut = await redis().hstrlen(redis().key.RECORD + job_id, "log") > FULL_LOG  # type: ignore[misc]
-        return {"job": found, "now": at, "events": events, "is_cut": is_cut, "trace_url": trace}
+        steps = drawn(await model.steps(redis(), job_id), (found.info and found.info.finished) or at)
+        return {"job": found, "steps": steps, "now": at, "events": events, "is_cut": is_cut, "trace_url": trace}
 
     return await live.page("monitor/job.html", look)
 

@@ -17,9 +17,9 @@ _WORDS = re.compile(rf"--.*|'[^'\n]*'|\b({'|'.join(NAMES | NUMBERS)})\b")  # Com
 
 
 Name: TypeAlias = Literal[
-    "alone", "aside", "bulk", "child", "claim", "due", "enqueue", "find", "finish", "fire", "forget", "leave", "mark",
-    "members", "move", "note", "pause", "progress", "put", "queues", "read", "refuse", "release", "renew", "reschedule",
-    "resume", "revoke", "send_event", "set_limits", "steer", "step", "time_out",
+    "alone", "aside", "bulk", "child", "claim", "due", "enqueue", "find", "finish", "fire", "forget", "fork", "leave",
+    "mark", "members", "move", "note", "pause", "progress", "put", "queues", "read", "refuse", "release", "renew",
+    "reschedule", "resume", "revoke", "send_event", "set_limits", "steer", "step", "time_out",
 ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ local how, key, last, last_id, lowest, highest = unpack(ARGV, 1, 6)
 local look_at, wanted = tonumber(ARGV[7]), tonumber(ARGV[8])
 local states, asked, call_bytes = ARGV[9], cmsgpack.unpack(ARGV[10]), tonumber(ARGV[11])
 local FIELDS = { 'task', 'queue', 'worker', 'enqueued', 'due', 'received', 'finished', 'run', 'attempts', 'retries', 'tree',
-  'parent', 'path', 'log', 'expires', 'suspect', 'revoked', 'error' }
+  'parent', 'path', 'log', 'expires', 'suspect', 'revoked', 'error', 'parked' }
 local AT = {}
 for i, name in ipairs(FIELDS) do AT[name] = i end
 local SHOWN, LONGEST = 4096, 65536 -- bytes of a call that are read where they name its task, and of an entry of a journal
@@ -69,9 +69,10 @@ local function state_of(id)
   return has_name(r[4] or '', asked.worker) and has_name(r[6] or '', asked.error) and state
 end
 
--- `suspect`: its worker is gone; `running`: a stock worker has it. What is no number is no place in a list.
+-- `suspect`: its worker is gone; `running`: a stock worker has it; `suspended`: it has steps, and waits. What is no number is no place in a list.
 local function hold_of(id, state, task, fields)
   if is_terminal(state) or state == 'STARTED' and fields[AT.tree] then return '' end
+  if fields[AT.parked] then return 'suspended' end
   local is_held = redis.call('EXISTS', IN_PROGRESS .. id) == 1
   if state == 'STARTED' then return not is_held and 'suspect' or fields[AT.revoked] == 'terminate' and 'stopping' or '' end
   if is_held then return 'running' end

@@ -56,6 +56,10 @@ WRONG = {
     "port": ["", "x", "0", "65536"],
     "where": ["took:>2 parsecs"],
     "rate": ["x", "5/d"],
+    "field": [],
+    "name": ["", "a#2", "a[2]"],
+    "value": ["", "x", "[", "[" * 100_000],
+    "note": [],
     "processes": ["", "x", "0", "-1", "1.5", "1001"],
 }
 """By parameter: values that are refused. Ids may be any text, as stock producers give any."""

@@ -266,6 +266,9 @@ ASKS_NOTHING = {
     "continue_plan": "does what was agreed to",
     "run_edited": "one job, with arguments that were looked at",
     "run_task": "one job, with arguments that were typed",
+    "answer_job": "one job that asks: it was read, and its form is the question",
+    "send_event": "one job, with a value that was typed",
+    "run_job_from": "one job that was looked at",
 }
 
 

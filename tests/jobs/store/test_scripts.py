@@ -55,6 +55,7 @@ def test_what_ends_or_frees_something_runs_when_memory_is_short(name: Name) -> N
         "reschedule",
         "child",
         "send_event",
+        "fork",
     }
     stores |= {"forget", "resume", "move", "bulk"}
     only_read = {"waiting", "members", "find", "queues"}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from ... import job_detail, model
 from ...acting import Action
-from ...actions import of_jobs
+from ...actions import of_events, of_jobs
 from ...job_count import count
+from ...model.search import row_of
 from ...options import redis
 from ...query import LONGEST, parse
 from ...request_args import not_found
@@ -20,6 +21,11 @@ from ..given import Cursor, Given, Limit
 Query = Annotated[str, Given("A query line, such as `task:shop.* state:failed took:>2s since:1h`.", LONGEST)]
 Terminate = Annotated[bool, Given("Stop the attempt that runs; else it ends, and no further one starts.")]
 When = Annotated[str, Given("The new time in ISO 8601: `2026-12-01T10:30Z`. Without a zone it is the viewer's.", 100)]
+Event = Annotated[str, Given("The name of the event.")]
+Value = Annotated[Any, Given("What `wait_for_event` returns.")]
+Note = Annotated[str, Given("Why, for those who look.", of_events.NOTE_CHARS)]
+Approved = Annotated[bool, Given("false rejects.")]
+StepField = Annotated[str, Given("`field` of the step from which on it runs again.", 1_000)]
 MOST_STEPS, COUNT_S = 4, 1.0
 
 
@@ -60,6 +66,36 @@ async def job_why(id: str) -> Rows[model.Reason]:
     """Why it has not started: every reason that holds it back now."""
     reasons = await model.why(redis(), id)
     return Rows(not_found() if reasons[0].code == "unknown" else reasons)
+
+
+@read("/jobs/{id}/steps")
+async def job_steps(id: str) -> Rows[model.StepRow]:
+    """What is recorded of a job with steps, in the order of recording."""
+    return Rows(await model.steps(redis(), id) or ([] if await row_of(redis(), id) else not_found()))
+
+
+@read("/awaiting")
+async def awaiting() -> Rows[model.Awaiting]:
+    """The jobs that wait for an event, those that wait longest first."""
+    return Rows(await model.awaiting(redis()))
+
+
+@write("/jobs/{id}/events")
+async def send_event(id: str, name: Event, value: Value = None, note: Note = "") -> Action:
+    """Give an event to a job that has not ended."""
+    return of_events.send(id, name, value, note)
+
+
+@write("/jobs/{id}/answer")
+async def answer_job(id: str, name: Event, approved: Approved, note: Note = "") -> Action:
+    """Approve or reject: the job gets `{"approved": ..., "by": ..., "note": ...}`, as from the page."""
+    return of_events.answer(id, name, approved, note)
+
+
+@write("/jobs/{id}/run-from")
+async def run_job_from(id: str, step: StepField) -> Action:
+    """Run a job again as a new one that has what was recorded before this step."""
+    return of_events.run_from(id, step)
 
 
 @write("/jobs/{id}/retry")
