@@ -9,7 +9,7 @@ import msgpack
 from ... import encoding
 from ...client.events import wait_for_event
 from ...client.result import Result
-from ...errors import EventRefused
+from ...errors import EventRefused, NotRetried
 from ...store.store import Store
 from ...store.stored_values import text
 from ...values.sendable import check, too_large
@@ -78,7 +78,10 @@ async def run_again(connection: Store, job_id: str) -> bool:
     fields = [*again, *(field for field in late if steps.get(field, b"")[:1] == WAITS.encode())]
     prefix = f"{job_id}{members.GIVEN}"
     places = {*late, *(field for field in again if steps[field][:1] == CALLED.encode())}
-    return bool(await connection.run_script("resume", job_id, prefix, msgpack.packb(fields), *sorted(places)))
+    answer = await connection.run_script("resume", job_id, prefix, msgpack.packb(fields), *sorted(places))
+    if isinstance(answer, bytes):
+        raise NotRetried(f"job {text(answer)} has the key of job {job_id}: only one of them may wait or run at a time")
+    return bool(answer)
 
 
 async def read(connection: Store, job_id: str) -> tuple[dict[str, bytes], dict[str, bytes]]:

@@ -165,11 +165,15 @@ async def run_from(connection: JobsRedis, job_id: str, field: str) -> str:
     if not payload:
         raise ResultUnknown(f"the arguments of job {job_id} are not kept any more")
     stored, new_id = connection.loads(payload), job_id
+    stored["unique"] = text(await connection.hget(connection.key.RECORD + job_id, "unique")).split(" ", 2)  # type: ignore[misc]
     while True:
         new_id = next_id(new_id)
         call = call_again(connection, new_id, stored, row.queue)
         words = job_id, len(before), *before, len(places), *places, *call.words()
-        if await connection.run_script("fork", *words) != TAKEN:
+        answer = await connection.run_script("fork", *words)
+        if isinstance(answer, bytes):
+            raise NotRetried(f"job {text(answer)} has the key of this call: only one of them may wait or run at a time")
+        if answer != TAKEN:
             return new_id
 
 

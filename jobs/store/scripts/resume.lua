@@ -2,11 +2,18 @@
 -- ends given, and the jobs they were of; a member that succeeded after its workflow had ended is kept as well, one that still runs goes on.
 -- It keeps its id, and is due now.
 -- ARGV: id, what the ids of its members begin with, a packed list of steps to be forgotten, then the path of each task that has not succeeded, as the journal says
--- Returns 1, or 0 if it has not failed.
+-- Returns 1; 0 if it has not failed; or the id of another job, which has its key by now.
 local id, prefix, steps = ARGV[1], ARGV[2], cmsgpack.unpack(ARGV[3])
 local now = now_ms()
-local record = redis.call('HMGET', RECORD .. id, 'state', 'payload', 'queue', 'tree', 'enqueued', 'steps')
+local record = redis.call('HMGET', RECORD .. id, 'state', 'payload', 'queue', 'tree', 'enqueued', 'steps', 'until', 'unique')
 if not (record[4] or record[6]) or not record[2] or record[1] == 'SUCCESS' or not is_terminal(record[1]) then return 0 end
+if not record[4] and (tonumber(record[7] or 0) or 0) <= now then return 0 end -- its steps have ended with its result
+local kind, key = (record[8] or ''):match('^(%a+) %S+ (.+)$')
+if not record[4] and kind == 'end' then -- it needs its key again
+  local other = redis.call('GET', UNIQUE .. key)
+  if other and other ~= id and redis.call('EXISTS', JOB .. other) == 1 then return other end
+  redis.call('SET', UNIQUE .. key, id)
+end
 if record[4] and redis.call('EXISTS', TREE .. id) == 0 then return 0 end
 
 local function forget_or_keep(path)

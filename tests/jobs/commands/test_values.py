@@ -57,7 +57,6 @@ WRONG = {
     "where": ["took:>2 parsecs"],
     "rate": ["x", "5/d"],
     "field": [],
-    "name": ["", "a#2", "a[2]"],
     "value": ["", "x", "[", "[" * 100_000],
     "note": [],
     "processes": ["", "x", "0", "-1", "1.5", "1001"],

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jobs import CurrentJob, EventRefused, Result, TaskRevoked, chain, task, wait_for_event
+from jobs import CurrentJob, EventRefused, NotRetried, Result, TaskRevoked, Unique, chain, task, wait_for_event
 from jobs.store.keys import LAST_MS
 from jobs.testing import Clock, Workers
 from jobs.worker import Worker
@@ -54,7 +54,9 @@ async def worker(jobs_worker: Workers) -> AsyncIterator[Worker]:
     """One that does not replay after each step: as in production."""
     started.clear()
     tasks.done.clear()
-    async with jobs_worker(tasks=[*tasks.ALL, waits_long, approval, swallows, same_name, runs_later]) as worker:
+    async with jobs_worker(
+        tasks=[*tasks.ALL, waits_long, approval, swallows, same_name, runs_later, one_at_a_time]
+    ) as worker:
         worker.pool.replays = False
         yield worker
 
@@ -136,6 +138,31 @@ async def test_an_operators_retry_keeps_what_succeeded(worker: Worker, jobs_cloc
 
     assert await result.get(timeout=5) == 8
     assert not await result.retry_failed()
+
+
+@task(name="durable.one_at_a_time", bind=True, unique=Unique("word"))
+async def one_at_a_time(self: CurrentJob, word: str) -> str:
+    await self.step("first", note, f"first {word}")
+    return str(await self.wait_for_event("word", timeout=60))
+
+
+async def test_a_retry_needs_the_key_of_a_unique_job_again(worker: Worker, jobs_clock: Clock) -> None:
+    first = await one_at_a_time.delay("x")
+    await jobs_clock.advance(minutes=2)
+    second = await one_at_a_time.delay("x")
+    await jobs_clock.advance()
+    with pytest.raises(NotRetried, match=f"job {second.id} has the key"):
+        await first.retry_failed()
+    await second.send_event("word", "second")
+    assert await second.get(timeout=5) == "second"
+
+    assert await first.retry_failed()
+    third = await one_at_a_time.delay("x")
+    assert third.id == first.id
+    await jobs_clock.advance()
+    await first.send_event("word", "first")
+    assert await first.get(timeout=5) == "first"
+    assert done["first x"] == 2
 
 
 async def test_a_revoke_ends_a_suspended_job_and_its_waiting_children(worker: Worker, jobs_clock: Clock) -> None:

@@ -95,4 +95,4 @@ async def test_the_api(app: Monitor, connection: JobsRedis, waiting: list[Result
     assert (program.status, late["error"]["code"]) == (409, "event-refused")
     again = await program.post(f"/jobs/{second.id}/run-from", step="event:approval#1")
     assert again["id"] == f"{second.id}~2"
-    assert (await program.get("/jobs/nobody/steps"))["error"]["code"] == "not-found"
+    assert (await program.get("/jobs/nobody/steps"))["error"]["code"] == "gone"
