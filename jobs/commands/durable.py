@@ -6,7 +6,6 @@ import click
 
 from .. import monitor
 from ..errors import EventRefused
-from ..monitor_site.model.durable_steps import check_event
 from ..values.short_text import count, time_text
 from .frame import Answer, Context, command_body, json_of
 
@@ -46,7 +45,7 @@ async def awaiting_command(context: Context) -> Answer:
 @command_body
 async def event_command(context: Context, job_id: str, name: str, value: Any, note: str) -> Answer:
     """Give an event to a job that has not ended."""
-    check_event("NAME", name)
+    monitor.check_event("NAME", name)
 
     async def send() -> None:
         await monitor.send_event(context.redis, job_id, name, value, context.who, note)

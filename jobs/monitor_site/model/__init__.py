@@ -10,7 +10,7 @@ from ...values.short_text import text
 from .actions import move, pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown
 from .audit_log import AuditEntry, audit, note, noted, pauses
 from .counters import Count, totals
-from .durable_steps import Awaiting, StepRow, awaiting, run_from, send_event, steps
+from .durable_steps import Awaiting, StepRow, awaiting, check_event, run_from, send_event, steps
 from .event_stream import Event, events
 from .job_row import JobRow, error_text
 from .masked_call import MaskedCall, call_of, unfinished_calls
@@ -32,10 +32,10 @@ from .stored_schedules import (  # isort: skip
 __all__ = [
     "Attempt", "AuditEntry", "Awaiting", "Broker", "Count", "Event", "JobInfo", "JobRow", "MaskedCall", "NotRetried",
     "Page", "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "Situation", "StepRow", "Wanted",
-    "WorkerInfo", "audit", "awaiting", "backfill_schedule", "broker", "call_of", "delete_schedule", "error_text",
-    "events", "find", "forget_schedule", "get_schedule", "lapsed", "matching", "moments_to_backfill", "move", "note",
-    "noted", "now", "overdue", "pause", "pause_schedule", "pauses", "purge", "purge_queue", "purgeable", "queue_names",
-    "queues", "queues_named", "quiet", "reschedule", "resume", "resume_schedule", "retry", "revoke", "rows_of",
-    "run_from", "run_schedule", "running", "schedule_names", "schedules", "send_event", "set_rate_limit", "shutdown",
-    "situation", "steps", "text", "totals", "unfinished_calls", "waiting", "why", "workers",
+    "WorkerInfo", "audit", "awaiting", "backfill_schedule", "broker", "call_of", "check_event", "delete_schedule",
+    "error_text", "events", "find", "forget_schedule", "get_schedule", "lapsed", "matching", "moments_to_backfill",
+    "move", "note", "noted", "now", "overdue", "pause", "pause_schedule", "pauses", "purge", "purge_queue", "purgeable",
+    "queue_names", "queues", "queues_named", "quiet", "reschedule", "resume", "resume_schedule", "retry", "revoke",
+    "rows_of", "run_from", "run_schedule", "running", "schedule_names", "schedules", "send_event", "set_rate_limit",
+    "shutdown", "situation", "steps", "text", "totals", "unfinished_calls", "waiting", "why", "workers",
 ]  # fmt: skip
