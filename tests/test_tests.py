@@ -26,6 +26,7 @@ def test_no_test_file_is_imported() -> None:
 ARE_PUBLIC = {"_exit", "_asdict", "_replace", "_fields", "_getframe"}
 MAY_READ = {
     "chaos/crashing.py": "it dies before and after each step that a process can die between",
+    "chaos/crashing_steps.py": "the same, of the steps of a job",
     "smtp_server.py: _transport": "asyncio leaves a refused handshake without a transport, and then misses it",
     "jobs/worker/test_loops.py: _log_destroy_pending": "what asyncio rightly says of a task that is thrown away",
     "jobs/worker/test_connection.py: _waiting": "nothing else shows that nothing is kept of who has given up",
