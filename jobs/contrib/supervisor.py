@@ -71,6 +71,10 @@ async def start(command: Iterable[str], **options: Any) -> asyncio.subprocess.Pr
 
 
 def send(worker: asyncio.subprocess.Process, signum: signal.Signals) -> None:
-    """Send a signal to it, unless it has ended by itself."""
-    with contextlib.suppress(ProcessLookupError):
-        worker.send_signal(signum)
+    """Send a signal to it, unless it has ended by itself.
+
+    Its own `send_signal`, before Python 3.13.1, may take the exit code of one that ends at this moment from who waits.
+    """
+    if worker.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker.pid, signum)

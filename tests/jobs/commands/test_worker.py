@@ -19,6 +19,7 @@ import pytest
 
 from jobs import monitor
 from jobs.client.connection import JobsRedis
+from jobs.contrib import supervisor
 from tests.jobs.commands.conftest import Cli
 from tests.jobs.worker import tasks
 from tests.jobs.worker.conftest import ROOT
@@ -198,3 +199,13 @@ async def test_settings_that_cannot_be_used_end_it_with_their_error(start: Start
     assert "worker_settings() has no option 'no_such_option'" in supervised.text
     assert "cannot start, the lines above say why: ending" in supervised.text
     assert "started again" not in supervised.text
+
+
+async def test_a_signal_takes_no_exit_code_from_who_waits_for_it() -> None:
+    """One process that cannot start ends the others, which may be ending for the same reason."""
+    for _ in range(5):
+        process = await supervisor.start(["-S", "-c", "raise SystemExit(7)"])
+        while process.returncode is None:
+            supervisor.send(process, signal.SIGCONT)
+            await asyncio.sleep(0)
+        assert process.returncode == 7
