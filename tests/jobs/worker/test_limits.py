@@ -16,14 +16,12 @@ from tests.jobs.worker.conftest import StartWorker
 from tests.jobs.worker.tasks import multiply
 from tests.waiting import wait_until
 
-starts: list[float] = []
 beside: list[int] = []
 _running = 0
 
 
 @task(name="tests.paced", rate_limit="10/s")
-async def paced() -> None:
-    starts.append(time.monotonic())
+async def paced() -> None: ...
 
 
 @task(name="tests.narrow", max_concurrency=2)
@@ -39,16 +37,19 @@ LIMITED = [paced, narrow, multiply]
 
 
 async def test_a_rate_is_kept_by_all_workers_together_and_reached(start_worker: StartWorker) -> None:
-    starts.clear()
+    """By Redis's clock, which says when a job was received: on a busy machine a task may begin later than that."""
     for _ in range(2):
         await start_worker(tasks=LIMITED)
 
     results = [await paced.delay() for _ in range(25)]
     await asyncio.gather(*(result.get(timeout=10) for result in results))
 
+    begun = [(await result.info()).started for result in results]
+    starts = sorted(moment.timestamp() for moment in begun if moment)
+    assert len(starts) == 25
     for first in starts:
         assert sum(first <= start < first + 1 for start in starts) <= 10
-    assert starts[-1] - starts[0] < 24 / 10 * 1.1 + 0.1
+    assert starts[-1] - starts[0] < 24 / 10 * 1.5
 
 
 async def test_jobs_that_wait_for_their_rate_keep_no_other_from_running(start_worker: StartWorker) -> None:
