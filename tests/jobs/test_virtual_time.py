@@ -358,6 +358,7 @@ async def test_the_end_of_a_job_is_the_end_of_its_hooks(jobs_worker: Workers, jo
         await note.delay("job")
         with pytest.raises(QuarqError, match="after_job_end has not ended"):
             await jobs_worker.until_idle()
+        jobs_worker.patience_s = 10
 
 
 async def fails(ctx: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import randrange
 from urllib.parse import quote, unquote
 
@@ -193,7 +194,7 @@ async def test_a_job_that_runs_much_longer_than_usual_and_the_newest_version_are
     rows = {part.partition('"')[0]: part for part in owner.text.split('data-key="row-')[1:]}
     assert rows.keys() == {runs.id, stuck.id}
     assert 'data-state="long"' in rows[stuck.id]
-    assert ">40 s</span>" in rows[stuck.id] or ">41 s</span>" in rows[stuck.id]
+    assert re.search(r">4\d s</span>", rows[stuck.id])
     assert 'data-state="long"' not in rows[runs.id]
     assert ">Since 2026-12-01 &lt;new&gt;</a>" in owner.text
 
