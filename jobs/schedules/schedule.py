@@ -78,7 +78,7 @@ class Schedule(CronJob):
         """When it is due, in the words of its declaration."""
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name}: {self.when}>"
+        return f"<{type(self).__name__} {f'{self.name}: ' if self.name else ''}{self.when}>"
 
     @abstractmethod
     def next_after(self, moment: datetime) -> datetime:

@@ -66,7 +66,11 @@ _HEALTH = checks.or_none(checks.narrowed(checks.of_class(str, _ADDRESS), _is_add
 _FORMAT = checks.narrowed(checks.of_class(str, "'text' or 'json'"), ("text", "json").__contains__, "'text' or 'json'")
 _VERSION = checks.or_none(checks.narrowed(checks.name, lambda text: len(text) <= 100, "at most 100 characters"))
 _TASK = checks.of_class(Task, "tasks: put @task above the function; functions=[...] is for arq's")
-_SCHEDULE = checks.of_class(CronJob, "crontab(...), every(...), or what arq.cron() makes")
+_SCHEDULE = checks.narrowed(
+    checks.of_class(CronJob, "crontab(...), every(...), or what arq.cron() makes"),
+    lambda one: not isinstance(one, Schedule) or one.task,
+    "the task that is due then: crontab(task, ...), every(task, ...)",
+)
 _QUEUES = checks.narrowed(checks.names, lambda named: 0 < len(set(named)) == len(named), "a list of names, each once")
 _HOOK = checks.or_none(checks.function)
 _SECONDS = partial(checks.seconds, least=0)

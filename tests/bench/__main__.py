@@ -23,6 +23,7 @@ GROUPS = (
     "scale",
     "workflows",
     "pages",
+    "schedules",
     "reminders",
     "digest",
     "monitor",

@@ -113,6 +113,17 @@ class Rig:
         self.busy_percent = busy / max(1, total) * 100
         return (jobs - first) / (time.monotonic() - began)
 
+    def wait_until_known(self) -> None:
+        """Until workers have looked at all stored schedules, and none is due."""
+
+        def is_known() -> bool:
+            return not self.redis.zcount("jobs:schedules:due", "-inf", (time.time() + 6) * 1000 + self._ahead_ms())
+
+        self._wait(is_known, "the schedules to be looked at", 120)
+
+    def _ahead_ms(self) -> int:
+        return int(self.redis.get("jobs:test:clock") or 0)
+
     def wait_ran(self, jobs: int) -> None:
         self._wait(lambda: self.tally.total() >= jobs, f"{jobs} jobs to have run")
 

@@ -13,7 +13,20 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from jobs import CurrentJob, Result, Signature, chain, connect, crontab, current_job, every, group, schedules, task
+from jobs import (
+    CurrentJob,
+    Result,
+    Signature,
+    chain,
+    connect,
+    crontab,
+    current_job,
+    every,
+    group,
+    schedules,
+    task,
+    worker_settings,
+)
 from jobs.client.connection import JobsRedis
 from jobs.errors import EncodingError, QuarqError, SettingsMistake, TooLarge, UnknownSchedule, WrongValue
 from jobs.store.keys import Keys
@@ -564,6 +577,11 @@ async def test_what_cannot_be_put_is_refused_where_it_is_written(
 def test_moments_that_cannot_be_are_refused_where_they_are_written(make: Any, text: str) -> None:
     with pytest.raises(SettingsMistake, match=text):
         make()
+
+
+def test_moments_without_a_task_are_no_schedule_of_a_worker() -> None:
+    with pytest.raises(SettingsMistake, match=r"<every every 1:00:00>: give the task that is due then"):
+        worker_settings(redis_url="redis://nowhere", cron_jobs=[every(HOUR)])
 
 
 async def test_what_somebody_else_wrote_keeps_no_other_schedule(
