@@ -99,7 +99,8 @@ async def call_command(context: Context, task: str, args: list[Any], kwargs: dic
         result = await context.redis.submit(Signature(task, args, kwargs), given)
     except (TypeError, EncodingError) as error:  # the task does not take the arguments, or they cannot travel
         raise click.UsageError(str(error)) from error
-    return Answer({"id": result.id}, [result.id])
+    notes = ["This job was there: the call became it, as its task is unique."] if result.existing else []
+    return Answer({"id": result.id, "existing": result.existing}, [result.id], notes)
 
 
 @click.command("control")

@@ -41,6 +41,15 @@ async def test_call(cli: Cli, connection: JobsRedis, start_online: StartOnline) 
     assert await Result(data.json["id"]).get(timeout=10) == "提醒"
 
 
+async def test_a_call_that_becomes_a_job_says_so(cli: Cli, connection: JobsRedis) -> None:
+    call = ("call", "tests.unique", "--args", '["runs.txt", 7]')
+    first, second, data = await cli(*call), await cli(*call), await cli(*call, "--json")
+
+    job_id = first.out.strip()
+    assert second.out.splitlines() == [job_id, "This job was there: the call became it, as its task is unique."]
+    assert data.json == {"id": job_id, "existing": True}
+
+
 async def test_call_later_and_elsewhere(cli: Cli, connection: JobsRedis) -> None:
     eta = datetime.now(UTC) + timedelta(hours=1)
 
