@@ -81,6 +81,7 @@ async def cause_each(connection: JobsRedis, redis_url: str) -> tuple[Row, Result
     good, bad, again = await tasks.log.delay("secret"), await tasks.fail.delay(), await tasks.flaky.delay(1)
     waits, long = await tasks.log.apply_async(("x",), countdown=60), await tasks.nap.delay(60)
     nobody, flow = await send_task("tests.nobody_has_it"), await group(tasks.log.s(1), tasks.fail.s()).delay()
+    once, _ = await tasks.unique.apply_many([("runs.txt", 7)] * 2, countdown=60)
     stock = await create_pool(RedisURL.read(redis_url).arq_settings(), job_serializer=msgpack.packb)
     job = await stock.enqueue_job("tests.flaky", 1)
     await stock.aclose()
@@ -94,6 +95,7 @@ async def cause_each(connection: JobsRedis, redis_url: str) -> tuple[Row, Result
     assert await flow.retry_failed()
     await flow.get(timeout=10, propagate=False)
     named = {"good": good, "bad": bad, "again": again, "waits": waits, "long": long, "nobody": nobody, "old": old}
+    named["once"] = once
     return {name: result.id for name, result in named.items()}, flow
 
 
@@ -147,6 +149,7 @@ async def test_the_tables_are_what_is_published(
     assert [row["at"] for row in jobs(rows)] == sorted(row["at"] for row in jobs(rows))
     assert {name: states(rows, id) for name, id in ids.items()} == {
         "old": ["STARTED", "RETRY", "STARTED", "SUCCESS"],
+        "once": ["PENDING", "FOLDED"],
         "good": ["PENDING", "STARTED", "SUCCESS"],
         "bad": ["PENDING", "STARTED", "FAILURE"],
         "again": ["PENDING", "STARTED", "RETRY", "STARTED", "SUCCESS"],
