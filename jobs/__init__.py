@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .store.cancellation import cancel_until_ended
     from .store.redis_url import RedisURL
     from .tasks.current import CurrentJob, current_job
+    from .tasks.limits import Limit
     from .tasks.unique import Unique
     from .values.shapes.shape import declare_type
     from .values.untrusted_text import PrintableRecords
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncResult", "BadRedisURL", "CurrentJob", "DoesNotFit", "EncodingError", "EventRefused", "JobsRedis", "JsonLines",
-    "MaxRetriesExceeded", "Middleware", "NotAwaited", "NotConnected", "NotRetried", "NotUnique", "OutgoingCall",
+    "Limit", "MaxRetriesExceeded", "Middleware", "NotAwaited", "NotConnected", "NotRetried", "NotUnique",
+    "OutgoingCall",
     "PrintableRecords", "QuarqError", "QueueUnavailable", "RedisURL", "RemoteError", "Result", "ResultUnknown",
     "Retry", "SettingsMistake", "Signature", "SoftTimeLimitExceeded", "StepChanged", "StepsFull",
     "Task", "TaskRevoked", "TimeLimitExceeded", "TooLarge", "Unique",
@@ -68,6 +70,7 @@ _HOMES = {
     "store.redis_url": ("RedisURL",),
     "tasks.current": ("CurrentJob", "current_job"),
     "tasks.unique": ("Unique",),
+    "tasks.limits": ("Limit",),
     "values.shapes.shape": ("declare_type",),
     "values.untrusted_text": ("PrintableRecords",),
     "worker.settings": ("worker_settings",),

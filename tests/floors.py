@@ -10,7 +10,7 @@ FLOORS = (
     ("client",),
     ("worker",),
     ("monitor_site",),
-    ("monitor",),
+    ("monitor", "limits"),
     ("commands",),
     ("contrib",),
     ("__init__", "__main__"),

@@ -18,6 +18,7 @@ OF_JOBS: Families = {
     "quarq_workers": ("gauge", {"queue"}),
     "quarq_queue_jobs": ("gauge", {"queue", "state"}),
     "quarq_queue_oldest_due_seconds": ("gauge", {"queue"}),
+    "quarq_limit_waiting_jobs": ("gauge", {"task"}),
     "quarq_queue_paused": ("gauge", {"queue"}),
     "quarq_worker_slots": ("gauge", set()),
     "quarq_worker_slots_busy": ("gauge", set()),

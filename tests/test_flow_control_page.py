@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -26,3 +27,13 @@ async def test_calls_with_the_same_key_are_one_job(
     for name in ("sync", "reindex", "report", "save"):
         forget(f"carts.{name}")
     monkeypatch.delitem(sys.modules, "carts")
+
+
+async def test_limits_per_customer(tmp_path: Path, jobs_worker: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    [section] = [one for one in PAGE.sections.values() if one.title.startswith("Limits per customer")]
+    (tmp_path / "accounts.py").write_text(PAGE.modules()["accounts.py"])
+    monkeypatch.syspath_prepend(tmp_path)
+    [dialogue] = section.dialogues
+    await run_dialogue(dialogue, {"jobs_worker": jobs_worker, "asyncio": asyncio})
+    forget("accounts.sync")
+    monkeypatch.delitem(sys.modules, "accounts")

@@ -16,7 +16,9 @@ from ..store.call import Call, Moment, moment
 from ..store.redis_url import POOL_OPTIONS, RedisURL
 from ..store.store import CLASH, NEW, Store
 from ..store.stored_values import text
+from ..tasks import limits
 from ..tasks.declarations import declared
+from ..tasks.limits import Limits
 from ..tasks.parameters import ANNOTATED
 from ..tasks.rate_limit import stored_rate
 from ..values import checks
@@ -130,10 +132,12 @@ class JobsRedis(Store):
         [result] = await self.submit_many([node], options)
         return result
 
-    async def declare_limits(self, task: str, rate_limit: str | float | None, max_concurrency: int | None) -> None:
-        """Store the limits that a worker declares at its start, for all workers; a rate set by an operator stays."""
-        holders = "" if max_concurrency is None else max_concurrency
-        while await self.run_script("set_limits", task, stored_rate(rate_limit), holders, 0):
+    async def declare_limits(self, task: str, rate_limit: Limits, max_concurrency: Limits) -> None:
+        """Store the limits that a worker declares at its start, for all workers; what an operator has set stays."""
+        rate, most = stored_rate(limits.own_limit(rate_limit)), limits.own_limit(max_concurrency)
+        keyed = limits.packed(rate_limit, max_concurrency) or "-"
+        declared = "rate", rate or "-", "holders", most or "-", "keyed", keyed
+        while await self.run_script("set_limits", task, "", *declared):
             pass
 
     async def submit_many(self, nodes: Iterable[Node], options: Mapping[str, Any]) -> list[Result]:

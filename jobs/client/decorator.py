@@ -15,6 +15,7 @@ from ..tasks import registry
 from ..tasks.blocking_calls import BlockingTask
 from ..tasks.call_options import CallOptions, ManyOptions, TaskKeywords, checked
 from ..tasks.current import CurrentJob, Request, running_job
+from ..tasks.limits import check_parameters
 from ..tasks.options import TaskOptions, read_options
 from ..tasks.parameters import ANNOTATED, Parameters
 from ..tasks.unique import UNIQUE
@@ -42,6 +43,7 @@ class Task(Explains, Generic[P, R]):
             if parameter not in self.parameters.of_caller:
                 known = checks.hint(parameter, [*self.parameters.of_caller])
                 raise SettingsMistake(f"{name}: unique: it has no parameter {parameter!r}; {known}")
+        check_parameters(name, options.limit_keys, self.parameters.names)
         self.is_async = callables.is_async(function)
         callables.refuse_generator(name, function)
         if options.process and self.is_async:

@@ -190,9 +190,10 @@ def _task_call(
     connection: Store, signature: Signature, terms: Terms, known: Settled, limit: int | None, job_id: str
 ) -> Call:
     name, args, kwargs = signature.task, signature.args, signature.kwargs
-    task = registry.find(name)
+    task, limit_keys = registry.find(name), ""
     if task is not None:
         task.parameters.check(args, kwargs)
+        limit_keys = registry.limit_keys(task, args, kwargs)
     try:
         payload = connection.encode_call(name, args, kwargs, None, terms.callbacks, limit, terms.headers)
     except EncodingError as error:
@@ -200,7 +201,7 @@ def _task_call(
     own = own_of(name, args, known)
     expires = moment(own.expires if terms.expires is None else terms.expires)
     call = Call(job_id or os.urandom(16).hex(), terms.queue or own.queue, payload, name, terms.due, expires)
-    call.unique = registry.unique_key(task, args, kwargs)
+    call.keys, call.unique = limit_keys, registry.unique_key(task, args, kwargs)
     if call.unique and call.unique[0] == "debounce":
         call.due = f"+{call.unique[4]}"
     return call

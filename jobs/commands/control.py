@@ -210,6 +210,24 @@ async def move_command(context: Context, to: str, many: Many, **_: Any) -> Answe
     return await many("move", queue=to)
 
 
+@click.command("limits")
+@click.argument("task")
+@click.argument("limit", required=False)
+@click.option("-k", "--key", default="", metavar="KEY", help="For jobs with these values alone, such as tenant_id=7.")
+@command_body
+async def limits_command(context: Context, task: str, limit: str | None, key: str) -> Answer:
+    """The limits of a task, and of keys where most jobs wait or something is set. With LIMIT, change one for all
+    workers: 5 (at a time), 10/s, declared, pause or resume."""
+    checks.name("TASK", task)
+    own = await monitor.limit_key(context.redis, task, key)
+    if limit is not None:
+        await _warn_of_task(context, task, "the limit")
+        change = partial(monitor.change_limit, context.redis, task, own, "" if limit == "declared" else limit)
+        await context.noted("change limit", task, change, lambda _: f"{monitor.shown_key(own) or 'all jobs'}: {limit}")
+    found = await monitor.limit_list(context.redis, task, own if key or limit is not None else None)
+    return Answer(found, [one.line for one in found])
+
+
 async def _warn_of_task(context: Context, task: str, what: str) -> None:
     """It may be misspelt: a warning says so, and *what* was asked for is done."""
     if not (registry.find(task) or any(task in worker.tasks for worker in await monitor.workers(context.redis))):

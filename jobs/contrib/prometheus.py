@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from .. import monitor
 from ..client.connection import JobsRedis
+from ..monitor_site.forecasting import held_by_limits
 from ..tasks.declarations import known_tasks
 from ..worker.lease_renewer import Statistics
 from ..worker.process import memory_mb
@@ -49,6 +50,7 @@ async def of_jobs(connection: JobsRedis) -> list[Metric]:
     return [
         *_ended(await monitor.totals(connection), known),
         *_queues(await monitor.queues(connection), await monitor.workers(connection)),
+        *_limits(await held_by_limits(connection)),
         *_schedules(await monitor.schedules(connection, most=MOST_SCHEDULES), await monitor.now(connection)),
         *_stored(*await monitor.overdue(connection)),
         *_broker(await monitor.broker(connection)),
@@ -149,6 +151,13 @@ def _queues(queues: list[monitor.QueueInfo], workers: list[monitor.WorkerInfo]) 
     slots, busy = sum(worker.max_jobs for worker in workers), sum(worker.busy for worker in workers)
     yield GaugeMetricFamily("quarq_worker_slots", "Jobs that all workers online can run at once.", slots)
     yield GaugeMetricFamily("quarq_worker_slots_busy", "Slots in use.", busy)
+
+
+def _limits(held: dict[str, int]) -> Iterator[Metric]:
+    waiting = _gauge("quarq_limit_waiting_jobs", "Jobs that wait for a limit, of the task or of a key of it.", "task")
+    for task, jobs in _some(sorted(held.items())):
+        waiting.add_metric([task], jobs)
+    yield waiting
 
 
 def _schedules(schedules: list[monitor.ScheduleInfo], now: datetime) -> Iterator[Metric]:

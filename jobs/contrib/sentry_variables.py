@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sentry_sdk.utils import iter_event_frames
 
-from ..tasks import masking
+from ..tasks import masking, secret_names
 from ..tasks.current import Request
 
 FILTERED: Final = "[Filtered]"
@@ -43,14 +43,15 @@ def _shown(value: Any, hidden: frozenset[str]) -> Any:
     """What Sentry has made of a variable, without secrets."""
     if isinstance(value, dict):
         return {
-            name: FILTERED if masking.is_secret(str(name)) else _shown(inner, hidden) for name, inner in value.items()
+            name: FILTERED if secret_names.is_secret(str(name)) else _shown(inner, hidden)
+            for name, inner in value.items()
         }
     if isinstance(value, list | tuple):
         return [_shown(inner, hidden) for inner in value]
     if not isinstance(value, str):
         return value
     names = (found[1] for found in _NAMED.finditer(value))
-    return FILTERED if any(text in value for text in hidden) or any(map(masking.is_secret, names)) else value
+    return FILTERED if any(text in value for text in hidden) or any(map(secret_names.is_secret, names)) else value
 
 
 def hidden_texts(value: Any, seen: Any) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Queues: does what waits there grow or shrink, when will it be done, and how many slots are missing."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,7 +14,7 @@ from ..tasks.declarations import known_tasks
 from ..values.short_text import count, duration_text, time_text
 from .model.audit_log import AuditEntry, pauses
 from .model.queue_list import QueueInfo, queues
-from .model.search_indexes import limited_tasks
+from .model.search_indexes import limited
 from .model.worker_list import WorkerInfo, online
 from .ranges import Interval, history, last_minutes, summed
 
@@ -104,13 +105,15 @@ async def forecasts(
 
 async def held_by_limits(connection: JobsRedis) -> dict[str, int]:
     """How many jobs of each task wait for its limits: those that `state:held` finds."""
-    tasks, ms = await limited_tasks(connection), await now_ms(connection)
+    buckets, ms, found = await limited(connection), await now_ms(connection), Counter[str]()
     async with connection.pipeline(transaction=False) as pipe:
-        for task in tasks:
-            pipe.zcard(connection.key.BLOCKED + task)
-            pipe.zcount(connection.key.PLACES + task, f"({ms}", "+inf")
+        for _, bucket in buckets:
+            pipe.zcard(connection.key.BLOCKED + bucket)
+            pipe.zcount(connection.key.PLACES + bucket, f"({ms}", "+inf")
         cards = [n if isinstance(n, int) else 0 for n in await pipe.execute(raise_on_error=False)]
-    return {task: blocked + placed for task, blocked, placed in zip(tasks, cards[::2], cards[1::2], strict=True)}
+    for (task, _), blocked, placed in zip(buckets, cards[::2], cards[1::2], strict=True):
+        found[task] += blocked + placed
+    return found
 
 
 def forecast(

@@ -1,7 +1,6 @@
 """The tasks: which workers know them, their limits, and what they did in some time."""
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -9,7 +8,7 @@ from ..client.connection import JobsRedis
 from ..client.submit import WORKFLOW_TASKS
 from ..store.stored_values import texts, whole
 from ..tasks.declarations import known_tasks
-from ..tasks.rate_limit import WINDOWS_MS
+from ..tasks.rate_limit import rate_text
 from .estimates import about_text
 from .model.counters import Count
 from .model.worker_list import online
@@ -98,13 +97,3 @@ def sorted_tasks(infos: Iterable[TaskInfo], sort: str) -> list[TaskInfo]:
     """By name, or by something of which the most comes first."""
     by_name = sorted(infos, key=lambda info: info.name)
     return by_name if sort == "name" else sorted(by_name, key=SORTS[sort], reverse=True)
-
-
-def rate_text(stored: str) -> str:
-    """`10/s` of what Redis holds of a rate, `10 1000`; '' is no limit, and what scripts take for none."""
-    found = re.fullmatch(r"([0-9.e+-]{1,40}) ([0-9]{1,18})", stored)
-    if found is None:
-        return ""
-    window = int(found[2])
-    unit = next((unit for unit, ms in WINDOWS_MS.items() if ms == window), f"{window / 1000:g}s")
-    return f"{found[1]}/{unit}"

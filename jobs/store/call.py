@@ -33,6 +33,7 @@ class Call:
     """One call on its way to Redis. `due` and `expires`: '' none, '+n' ms from Redis' now, 'n' ms since the epoch.
 
     A member of a workflow has its `parent` and its `path` there; a workflow has its `tree` and its `name`.
+    `keys`: those of its limits, see buckets.lua.
     """
 
     id: str
@@ -46,11 +47,12 @@ class Call:
     tree: bytes = b""
     name: str = ""
     unique: StoredKey | tuple[()] = ()
+    keys: str = ""
 
     def words(self) -> tuple[str | bytes, ...]:
         """What `read_call` in storing.lua reads: what a call may have goes as one map."""
         packed = b""
-        if self.due or self.expires or self.parent or self.tree or self.unique:
+        if self.due or self.expires or self.parent or self.tree or self.unique or self.keys:
             more = {name: value for name in _MORE if (value := getattr(self, name))}
             packed = msgpack.packb(more, use_bin_type=False)  # Lua knows no type of bytes
         return (self.id, self.queue, self.payload, self.task, packed)
@@ -61,7 +63,7 @@ def packed_key(unique: StoredKey | tuple[()]) -> bytes:
     return msgpack.packb(unique, use_bin_type=False) if unique else b""
 
 
-_MORE: Final = ("due", "expires", "parent", "path", "tree", "name", "unique")
+_MORE: Final = ("due", "expires", "parent", "path", "tree", "name", "unique", "keys")
 
 
 def moment(value: Moment) -> str:

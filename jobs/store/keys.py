@@ -68,10 +68,12 @@ class Keys:
     LISTENING = "jobs:listening"        #          1                    soon after the last listener to events
     PAUSED = "jobs:paused"              #          set of queues        -
     LIMITS = "jobs:limits"              #          hash task|what       -  as long as a worker knows the task
-    RATE = "jobs:rate:"                 # <task>   hash: next places    -
-    PLACES = "jobs:places:"             # <task>   zset id -> place     with the waiting jobs
-    HOLDERS = "jobs:holders:"           # <task>   set of ids           with the running jobs
-    BLOCKED = "jobs:blocked:"           # <task>   zset id -> due       with the waiting jobs
+    OVERRIDES = "jobs:overrides:"       # <task>   hash key|what        -  what is set for keys of its limits
+    RATE = "jobs:rate:"                 # <bucket> hash: next places    -  of a key, an hour after its last place
+    PLACES = "jobs:places:"             # <bucket> zset id -> place     with the waiting jobs
+    HOLDERS = "jobs:holders:"           # <bucket> set of ids           with the running jobs
+    BLOCKED = "jobs:blocked:"           # <bucket> zset id -> due       with the waiting jobs
+    WAITING = "jobs:waiting:"           # <task>   zset key -> how many with the waiting jobs: those of each key
     UNIQUE = "jobs:unique:"            # <key>    id of its job        with the job; of a window, when it is over
     TREE = "jobs:tree:"                 # <id>     a workflow's tree    with its result
     JOURNAL = "jobs:journal:"           # <id>     hash path -> end     with its result
@@ -97,11 +99,11 @@ class Keys:
     ENDS = "jobs:ends:"
 
     _OF_TYPE: ClassVar = {
-        "zset": (QUEUE, f"{QUEUE}:", ABORT, HISTORY, ENDED, UNSUCCESSFUL, WORKERS, SERVED, PLACES, BLOCKED, WORKFLOWS,
-                 LEASES, ERRORS, VERSIONS, AWAITING, SCHEDULES_DUE),
+        "zset": (QUEUE, f"{QUEUE}:", ABORT, HISTORY, ENDED, UNSUCCESSFUL, WORKERS, SERVED, PLACES, BLOCKED, WAITING,
+                 WORKFLOWS, LEASES, ERRORS, VERSIONS, AWAITING, SCHEDULES_DUE),
         "string": (JOB, IN_PROGRESS, RETRY, RESULT, LISTENING, TREE, CLOCK, UNIQUE),
-        "hash": (RECORD, RUNNING, WORKER, STATS, SUMS, TOTALS, TASKS, LIMITS, RATE, JOURNAL, STEPS, ALIVE, SCHEDULE,
-                 BULK, ERROR, ERRORS_OF),
+        "hash": (RECORD, RUNNING, WORKER, STATS, SUMS, TOTALS, TASKS, LIMITS, OVERRIDES, RATE, JOURNAL, STEPS, ALIVE,
+                 SCHEDULE, BULK, ERROR, ERRORS_OF),
         "set": (WAITERS, QUEUES, PAUSED, HOLDERS, SCHEDULES),
         "list": (WAKE,),
         "stream": (AUDIT,),

@@ -9,6 +9,7 @@ from uuid import UUID
 from ..errors import WrongValue
 from ..values import checks
 from ..values.calls import other_names
+from .limits import Limit
 from .unique import Unique
 
 Exceptions = type[BaseException] | Iterable[type[BaseException]]
@@ -31,8 +32,8 @@ class TaskKeywords(TypedDict, total=False):
     retry_backoff: bool | Span
     retry_backoff_max: Span
     retry_jitter: bool
-    rate_limit: str | float | None
-    max_concurrency: int | None
+    rate_limit: str | float | Limit | Sequence[str | float | Limit] | None
+    max_concurrency: int | Limit | Sequence[int | Limit] | None
     unique: Unique | None
     time_limit: Span | None
     soft_time_limit: Span | None

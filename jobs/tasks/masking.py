@@ -1,7 +1,6 @@
 """Keeps secrets out of logs, commands and pages, not out of Redis: arguments are hidden by their parameters' names."""
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -12,22 +11,12 @@ from ..values.sendable import LEAVES
 from ..values.short_text import CUT, DEEPEST, cut, text
 from . import registry
 from .current import Request
+from .secret_names import is_secret
 
 HIDDEN = "***"
 MOST = 65_536  # Values inside a call or a result that are looked at; `…` is shown for the others.
 
-_SECRET = re.compile(
-    r"passw|passphrase|passcode|secret|token|credential|authori[sz]ation|apikey"
-    r"|(?:^|[^a-z])(?:key|pass|pwd|auth|cookie|pin|otp)s?(?:$|[^a-z])",
-    re.IGNORECASE,
-)
 MAPS = {"jobs.map": False, "jobs.starmap": True}  # Tasks that run another: is each item all its arguments?
-
-
-@lru_cache(4096)
-def is_secret(name: str) -> bool:
-    """Does a parameter of this name hold what nobody should see? `api_key` and `apiKey` do, `keyboard` does not."""
-    return _SECRET.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)) is not None
 
 
 class Mark(str):

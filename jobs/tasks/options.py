@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import Retry
 from ..values import checks
 from .call_options import TaskHook, advice
+from .limits import Limits, keys_asked, limit_option
 from .rate_limit import stored_rate
 from .unique import Unique
 
@@ -58,11 +59,11 @@ class TaskOptions:
     """The longest delay that `retry_backoff` comes to."""
     retry_jitter: bool = _option(checks.flag, True)
     """Of a backed-off delay, take a random part between nothing and all of it."""
-    rate_limit: str | float | None = _option(_rate_limit, None)
+    rate_limit: Limits = _option(limit_option(_rate_limit), None)
     """Maximum starts per period, across all workers: 5 (a second), "10/s", "5/m", "100/h". They are spaced evenly:
-    "6/m" is one each 10.5 s."""
-    max_concurrency: int | None = _option(checks.or_none(checks.count, least=1), None)
-    """Maximum running at once, across all workers."""
+    "6/m" is one each 10.5 s. `Limit("10/m", per="tenant_id")`: for each value of a parameter; a list has several."""
+    max_concurrency: Limits = _option(limit_option(checks.or_none(checks.count, least=1)), None)
+    """Maximum running at once, across all workers. `Limit(2, per="tenant_id")`, and lists, as in `rate_limit`."""
     unique: Unique | None = _option(_UNIQUE, None)
     """One job for all calls with the same arguments, or some of them: see [flow control](flow-control.md)."""
     time_limit: float | None = _option(_SPAN, None)
@@ -96,6 +97,13 @@ class TaskOptions:
         for option in fields(self):
             value = option.metadata["check"](option.name, getattr(self, option.name))
             object.__setattr__(self, option.name, value)
+
+    @property
+    def limit_keys(self) -> list[tuple[str, ...]]:
+        """The parameters of each key that limits ask for: see `keys_asked`."""
+        if self.rate_limit is None and self.max_concurrency is None:
+            return []
+        return keys_asked(self.rate_limit, self.max_concurrency)
 
     def retries_by_itself(self, error: BaseException) -> bool:
         """Does the task want another try after this error, without having asked by `self.retry()`?"""

@@ -119,6 +119,12 @@ class Parameters:
         self.annotations = asked if asked.shapes or asked.unresolved else None
         """What they ask for, if it is anything: most tasks pay nothing."""
 
+    @property
+    def names(self) -> list[str]:
+        """Of those that have one value each."""
+        several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        return [name for name, one in self.of_caller.items() if one.kind not in several]
+
     def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """TypeError if the function does not take these arguments."""
         if kwargs or not self._fewest <= len(args) <= self._most:

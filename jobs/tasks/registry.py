@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from ..errors import SettingsMistake, UnknownTask
 from ..store.call import StoredKey
 from ..values import checks
+from .limits import key_of
 from .options import TaskOptions
 from .parameters import Parameters
 
@@ -129,3 +130,11 @@ def unique_key(task: RegisteredTask | None, args: Sequence[Any], kwargs: Mapping
     if task is None or task.options.unique is None:
         return ()
     return task.options.unique.key(task.name, task.parameters.by_name(args, kwargs))
+
+
+def limit_keys(task: RegisteredTask, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """The keys of a call in the limits of its task, as its record has them; '' if those ask for none."""
+    if not (asked := task.options.limit_keys):
+        return ""
+    values = task.parameters.by_name(args, kwargs)
+    return "|".join(key_of(per, values) for per in asked)

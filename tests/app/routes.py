@@ -38,7 +38,7 @@ ASK_FOR_ONE = {
     f"/monitor/{what}"
     for what in (
         *("ask", "job", "job/edit", "error", "many/plan", "worker", "worker/stack", "task", "task/run", "workflow"),
-        *("queue/purge", "schedule/run", "schedule/backfill"),
+        *("queue/purge", "schedule/run", "schedule/backfill", "task/limits"),
     )
 }
 """Pages that show the one whose id or name is asked for: without it there is nothing, for the owner too."""

@@ -45,7 +45,7 @@ NO_MAIL = {
     *("first_steps.dismiss", "first_steps.show"),
     *("monitor.revoke_job", "monitor.reschedule_job", "monitor.pause_queue", "monitor.resume_queue"),
     *("monitor.purge_queue", "monitor.pause_schedule", "monitor.resume_schedule", "monitor.forget_schedule"),
-    "monitor.delete_schedule",
+    *("monitor.delete_schedule", "monitor.change_limit"),
     *("monitor.quiet_worker", "monitor.stop_worker", "monitor.change_rate", "monitor.choose_zone"),
     *("monitor.make_plan", "monitor.stop_plan"),
     "monitor.mark_error",

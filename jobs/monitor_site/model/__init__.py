@@ -13,6 +13,7 @@ from .counters import Count, totals
 from .durable_steps import Awaiting, StepRow, awaiting, check_event, run_from, send_event, steps
 from .event_stream import Event, events
 from .job_row import JobRow, error_text
+from .limits import LimitInfo, change_limit, limit_key, limit_list, pause_limit, resume_limit, set_limit, shown_key
 from .masked_call import MaskedCall, call_of, unfinished_calls
 from .queue_list import Purge, QueueInfo, lapsed, purgeable, queues, queues_named, waiting
 from .reasons import Reason, why
@@ -30,12 +31,13 @@ from .stored_schedules import (  # isort: skip
 )  # fmt: skip
 
 __all__ = [
-    "Attempt", "AuditEntry", "Awaiting", "Broker", "Count", "Event", "JobInfo", "JobRow", "MaskedCall", "NotRetried",
-    "Page", "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "Situation", "StepRow", "Wanted",
-    "WorkerInfo", "audit", "awaiting", "backfill_schedule", "broker", "call_of", "check_event", "delete_schedule",
-    "error_text", "events", "find", "forget_schedule", "get_schedule", "lapsed", "matching", "moments_to_backfill",
-    "move", "note", "noted", "now", "overdue", "pause", "pause_schedule", "pauses", "purge", "purge_queue", "purgeable",
-    "queue_names", "queues", "queues_named", "quiet", "reschedule", "resume", "resume_schedule", "retry", "revoke",
-    "rows_of", "run_from", "run_schedule", "running", "schedule_names", "schedules", "send_event", "set_rate_limit",
-    "shutdown", "situation", "steps", "text", "totals", "unfinished_calls", "waiting", "why", "workers",
+    "Attempt", "AuditEntry", "Awaiting", "Broker", "Count", "Event", "JobInfo", "JobRow", "LimitInfo", "MaskedCall",
+    "NotRetried", "Page", "Purge", "QuarqError", "QueueInfo", "Reason", "ScheduleInfo", "Situation", "StepRow",
+    "Wanted", "WorkerInfo", "audit", "awaiting", "backfill_schedule", "broker", "call_of", "change_limit",
+    "check_event", "delete_schedule", "error_text", "events", "find", "forget_schedule", "get_schedule", "lapsed",
+    "limit_key", "limit_list", "matching", "moments_to_backfill", "move", "note", "noted", "now", "overdue", "pause",
+    "pause_limit", "pause_schedule", "pauses", "purge", "purge_queue", "purgeable", "queue_names", "queues",
+    "queues_named", "quiet", "reschedule", "resume", "resume_limit", "resume_schedule", "retry", "revoke", "rows_of",
+    "run_from", "run_schedule", "running", "schedule_names", "schedules", "send_event", "set_limit", "set_rate_limit",
+    "shown_key", "shutdown", "situation", "steps", "text", "totals", "unfinished_calls", "waiting", "why", "workers",
 ]  # fmt: skip

@@ -11,7 +11,8 @@ from ...client.connection import JobsRedis
 from ...errors import EncodingError, NotRetried, ResultUnknown
 from ...store.store import TAKEN, now
 from ...store.stored_values import moment, text
-from ...tasks.masking import HIDDEN, is_secret, without_secrets
+from ...tasks.masking import HIDDEN, without_secrets
+from ...tasks.secret_names import is_secret
 from ...values.exceptions import error_line
 from ...values.short_text import text as shown
 from ...values.short_text import time_text

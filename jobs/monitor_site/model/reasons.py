@@ -12,13 +12,14 @@ from ...store import keys
 from ...store.notifications import TERMINAL
 from ...store.schedule_ids import moment_in
 from ...store.store import now
-from ...store.stored_values import moment, moment_of, text
+from ...store.stored_values import moment, moment_of
 from ...values.short_text import count, time_text
 from ...workflows import members
 from ...workflows.stored_tree import Tree, kind_of, read
 from .audit_log import pauses
 from .durable_steps import open_waits, steps
 from .job_row import JobRow
+from .limits import keys_of_job, limit_list, shown_key
 from .search import row_of
 from .search_indexes import queue_names
 from .unique_keys import key_of
@@ -113,13 +114,24 @@ async def _suspect(connection: JobsRedis, row: JobRow, serving: int) -> Reason:
 
 
 async def _limit(connection: JobsRedis, code: str, row: JobRow) -> Reason:
+    """Which limit of which key it waits for, who is before it, and when that ends."""
     key, task = connection.key, row.task
+    lists = key.PLACES if code == "rate-limit" else key.BLOCKED
+    for own in await keys_of_job(connection, task, row.id):
+        bucket = f"{task}|{own}" if own else task
+        if (score := await connection.zscore(lists + bucket, row.id)) is not None:
+            break
+    of = f" for {shown_key(own)}" if own else ""
+    before = await connection.zrank(lists + bucket, row.id) or 0
+    others = f"; {before:,} {'other waits' if before == 1 else 'others wait'} before it" if before else ""
     if code == "rate-limit":
-        until = moment(await connection.zscore(key.PLACES + task, row.id))
-        return Reason(code, f"the rate limit of {task}, until {time_text(until)}", until)
-    holders = await connection.scard(key.HOLDERS + task)  # type: ignore[misc]
-    most = text(await connection.hget(key.LIMITS, f"{task}|holders"))  # type: ignore[misc]
-    return Reason(code, f"the concurrency limit of {task}: {holders} of {most or '?'} run")
+        until = moment(score)
+        return Reason(code, f"the rate limit of {task}{of}, until {time_text(until)}{others}", until)
+    [info] = await limit_list(connection, task, own)
+    if info.paused:
+        return Reason(code, f"{task} is paused{of}, until somebody resumes it{others}")
+    most = "?" if info.max_concurrency is None else info.max_concurrency
+    return Reason(code, f"the concurrency limit of {task}{of}: {info.running} of {most} run{others}")
 
 
 async def _its_turn(connection: JobsRedis, code: str, row: JobRow, knowing: Sequence[WorkerInfo]) -> Reason:

@@ -22,6 +22,7 @@ class SearchIndex:
     queue: str = ""  # Whose jobs it holds, if it is a queue: records of stock arq's jobs do not say.
 
 
+KEYS_LOOKED_AT = 100
 _NEWEST_FIRST = ("running", "parked", "due", "held", "ended", "later")
 _OLDEST_FIRST = ("ended", "due", "held", "running", "parked", "later")
 
@@ -41,10 +42,10 @@ async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex
         elif section == "parked":
             found.append(SearchIndex(section, how, states, connection.key.WORKFLOWS))
         elif section == "held":
-            for task in await limited_tasks(connection) if "scheduled" not in wanted.states else ():
-                found.append(SearchIndex(f"blocked {task}", "oldest", states, connection.key.BLOCKED + task))
-                places, later = connection.key.PLACES + task, (f"({_score(wanted.at, '')}", "+inf")
-                found.append(SearchIndex(f"placed {task}", "oldest", states, places, later))
+            for _, bucket in await limited(connection) if "scheduled" not in wanted.states else ():
+                found.append(SearchIndex(f"blocked {bucket}", "oldest", states, connection.key.BLOCKED + bucket))
+                places, later = connection.key.PLACES + bucket, (f"({_score(wanted.at, '')}", "+inf")
+                found.append(SearchIndex(f"placed {bucket}", "oldest", states, places, later))
         elif section == "ended":
             found.append(SearchIndex(section, how, states, await _ended(connection, wanted, states), between))
         else:
@@ -66,6 +67,17 @@ async def limited_tasks(connection: JobsRedis) -> list[str]:
     """The tasks that have a rate limit or a concurrency limit."""
     limits = await connection.hkeys(connection.key.LIMITS)  # type: ignore[misc]
     return sorted({text(field).rpartition("|")[0] for field in limits})
+
+
+async def limited(connection: JobsRedis) -> list[tuple[str, str]]:
+    """Those with their buckets, and those of KEYS_LOOKED_AT of their keys: where most jobs wait."""
+    tasks = await limited_tasks(connection)
+    async with connection.pipeline(transaction=False) as pipe:
+        for task in tasks:
+            pipe.zrange(connection.key.WAITING + task, 0, KEYS_LOOKED_AT - 1, desc=True)
+        keys_of = await pipe.execute() if tasks else []
+    of_keys = [(task, f"{task}|{text(key)}") for task, of in zip(tasks, keys_of, strict=True) for key in of]
+    return [*((task, task) for task in tasks), *of_keys]
 
 
 async def ids_running(connection: JobsRedis, worker: str = "") -> list[str]:

@@ -1,4 +1,4 @@
-"""The tasks with their last hour, and one task with charts and its rate limit, which the owner can change."""
+"""The tasks with their last hour, one task with charts, and its limits, which the owner can change."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 from quart import request, url_for
 from quart.typing import ResponseReturnValue
 
-from .. import chart_words, live, ranges, request_args, task_list
+from .. import chart_words, live, model, ranges, request_args, task_list
 from ..acting import act
 from ..actions import of_tasks
+from ..model import limits
 from ..options import redis
 from ..routes import blueprint
 
@@ -48,3 +49,31 @@ async def change_rate() -> ResponseReturnValue:
     name = await request_args.form("name")
     rate = (await request.form).get("rate", "").strip()[:50]
     return await act(*of_tasks.change_rate(name, rate), url_for("monitor.task", name=name))
+
+
+@blueprint.get("/task/limits")
+async def task_limits() -> ResponseReturnValue:
+    """The limits of a task, and of the keys where most jobs wait or something is set; or of the key that was typed."""
+    name, typed = request_args.query("name"), request_args.words("key")
+
+    async def look() -> dict[str, Any]:
+        declared, refusal, own = await limits.families(redis(), name), "", None
+        try:
+            own = await limits.limit_key(redis(), name, typed) if typed else None
+        except (model.QuarqError, ValueError, TypeError) as error:
+            refusal = str(error)
+        found = await limits.limit_list(redis(), name, own)
+        return {"name": name, "typed": typed, "refusal": refusal, "limits": found, "most": limits.MOST,
+                "declared": [limits.declared_text(*one) for one in declared.items()]}  # fmt: skip
+
+    return await live.page("monitor/limits.html", look)
+
+
+@blueprint.post("/task/limit")
+async def change_limit() -> ResponseReturnValue:
+    """Change what counts for a task, or for a key of it, for all workers."""
+    name, given = await request_args.form("name"), await request.form
+    key, limit = (
+        given.get(field, "").replace("\0", "").strip()[: request_args.MAX_LENGTH] for field in ("key", "limit")
+    )
+    return await act(*of_tasks.change_limit(name, key, limit), url_for("monitor.task_limits", name=name))

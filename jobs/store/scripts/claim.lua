@@ -12,6 +12,7 @@
 local worker, token = ARGV[1], ARGV[2]
 local lease, wanted, suspects_left = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local AGAIN_MS, READ_AHEAD, READ_AT_ONCE, UNREADABLE_MS, MANY, LONG = 1000, 100, 500, 60000, 41, ('-'):rep(65)
+local ROUNDS = 50
 local now = now_ms()
 local now_text, lease_end, held_until = as_text(now), as_text(now + lease), as_text(real_ms + lease)
 local takeover, are_aborts = note_alive(now), absorb_aborts(now)
@@ -101,9 +102,9 @@ local function hand_over(id, queue, key, record, payload, why)
   if not record.enqueued then redis.call('HSET', RECORD .. id, 'queue', queue, 'enqueued', now) end -- a stock producer's
   local attempts = record.attempts + 1
   redis.call('HSET', RECORD .. id, 'state', 'STARTED', 'owner', token, 'worker', worker,
-    'attempts', why == '' and attempts or record.attempts, 'received', now_text) -- one that is to be ended has not started
+    'attempts', (why == '' or why == 'keys') and attempts or record.attempts, 'received', now_text) -- one that is to be ended has not started
   if record.unique and not record.state then give_up_at_start(id, record.unique) end
-  if not record.suspended then note_event(id, 'STARTED', record.task, queue, worker) end
+  if not record.suspended and why ~= 'keys' then note_event(id, 'STARTED', record.task, queue, worker) end
   add_to(leases, queue, lease_end, id)
   local row = { id, queue, payload or '', attempts, record.due or '', record.enqueued or '' }
   rows[#rows + 1] = row
@@ -129,7 +130,7 @@ local function consider(id, queue, key, payload, may_be_held)
   if started and not takeover then return look_again(id, queue, key, now + AGAIN_MS, false) end
   -- A workflow runs no code of its own, and may wait for the next suspect: any number of them is taken up at once.
   if (started or record.suspect) and not record.tree and suspects_left == 0 then
-    if started then let_go(id, record.task) end
+    if started then let_go(id, record.task) else pass_call(id, record.task) end
     return look_again(id, queue, key, now + AGAIN_MS, false)
   end
   payload = payload or redis.call('GET', JOB .. id) -- it was not read yet, or its key is of another type
@@ -143,7 +144,9 @@ local function consider(id, queue, key, payload, may_be_held)
   end
   if started then note_lapse(id, record) end
   local why = verdict(id, record, payload)
-  if why == '' and not admit(id, key, record.task, record.due or now, now, takeover, record.suspended) then
+  local may_start = why ~= '' or admit(id, key, record.task, record.due or now, now, takeover, record.suspended)
+  if may_start == 'keys' then why = 'keys' end
+  if not may_start then
     if started then -- its lapse is noted: from here on it waits like any other
       redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'owner', '')
       redis.call('ZREM', LEASES .. queue, id)
@@ -207,12 +210,18 @@ for i = 6, #ARGV do
   local queue, key = ARGV[i], queue_key(ARGV[i])
   if redis.call('SISMEMBER', PAUSED, queue) == 0 then
     consider_lapsed(queue, key)
-    consider_due(queue, key)
+    for _ = 1, ROUNDS do
+      local before = calls
+      consider_due(queue, key)
+      if calls == before or #rows == wanted then break end -- one that cannot start has called the next
+    end
     local following = redis.call('ZRANGE', key, '(' .. now, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
     if following[2] then
       local wait = as_moment(tonumber(following[2])) - now
       if next_due < 0 or wait < next_due then next_due = wait end
     end
+  elseif takeover then
+    let_go_lapsed(queue, now)
   end
 end
 

@@ -13,7 +13,7 @@ local how, key, last, last_id, lowest, highest = unpack(ARGV, 1, 6)
 local look_at, wanted = tonumber(ARGV[7]), tonumber(ARGV[8])
 local states, asked, call_bytes = ARGV[9], cmsgpack.unpack(ARGV[10]), tonumber(ARGV[11])
 local FIELDS = { 'task', 'queue', 'worker', 'enqueued', 'due', 'received', 'finished', 'run', 'attempts', 'retries', 'tree',
-  'parent', 'path', 'log', 'expires', 'suspect', 'revoked', 'error', 'parked' }
+  'parent', 'path', 'log', 'expires', 'suspect', 'revoked', 'error', 'parked', 'keys' }
 local AT = {}
 for i, name in ipairs(FIELDS) do AT[name] = i end
 local SHOWN, LONGEST = 4096, 65536 -- bytes of a call that are read where they name its task, and of an entry of a journal
@@ -76,8 +76,11 @@ local function hold_of(id, state, task, fields)
   local is_held = redis.call('EXISTS', IN_PROGRESS .. id) == 1
   if state == 'STARTED' then return not is_held and 'suspect' or fields[AT.revoked] == 'terminate' and 'stopping' or '' end
   if is_held then return 'running' end
-  if tonumber(redis.pcall('ZSCORE', BLOCKED .. (task or ''), id)) then return 'concurrency-limit' end
-  if (tonumber(redis.pcall('ZSCORE', PLACES .. (task or ''), id)) or 0) > now then return 'rate-limit' end
+  for key in ((fields[AT.keys] or '') .. '|'):gmatch('[^|]*') do -- the last is none: all jobs of the task
+    local bucket = (task or '') .. (key ~= '' and '|' .. key or '')
+    if tonumber(redis.pcall('ZSCORE', BLOCKED .. bucket, id)) then return 'concurrency-limit' end
+    if (tonumber(redis.pcall('ZSCORE', PLACES .. bucket, id)) or 0) > now then return 'rate-limit' end
+  end
   return fields[AT.suspect] and 'suspect' or ''
 end
 

@@ -8,7 +8,7 @@
 -- ARGV: worker, history kept, its listener, then for each a packed row, its result, and the words of the calls that follow (see
 --   `read_call`)
 --   row: id, token, state, result ttl ms, delay ms, run ms, log entry (of a failed attempt: it, task, type, place and message),
---   extra (unknown since; of a PARKED workflow how many members' ends it has seen; `by member` of a workflow that failed because
+--   extra (unknown since, or its keys; of a PARKED workflow how many members' ends it has seen; `by member` of a workflow that failed because
 --   a member did, which is counted and listed already; of a RETRY of a job with steps what is forgotten), ms from due to its start or -1, number of calls that follow
 -- Returns for each: 1 recorded, 0 already done, -1 lost to another owner, 2 not recorded because it was revoked: a retry, or
 --   whatever a workflow came to; then the messages for the listener
@@ -68,7 +68,8 @@ local function finish(result, id, token, state, ttl, delay, run, entry, extra, w
   elseif state == 'PENDING' then
     local due = delay == 0 and record.due or now + delay -- released, it keeps its place in the queue
     if extra == '' then redis.call('HDEL', RECORD .. id, 'expires') end -- it had begun: see verdict in claim.lua
-    requeue(id, token, task, queue, state, due, { 'attempts', attempts - 1, 'unknown', extra })
+    local known = tostring(extra):sub(1, 1) == '|' and 'keys' or 'unknown' -- put back with its keys: see buckets.lua
+    requeue(id, token, task, queue, state, due, { 'attempts', attempts - 1, known, extra })
   elseif state == 'PARKED' then
     park(id, token, queue, delay, extra, attempts, record.due or now, record.revoked)
   elseif state == 'SUSPENDED' then

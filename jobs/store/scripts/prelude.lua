@@ -1,6 +1,7 @@
 -- Before every script: the time, and what several scripts say about queues.
 
 local microseconds, real_ms -- of the millisecond that now_ms() returned; that one without what a test adds: keys end by it
+local moment_ms -- what now_ms() returned
 local events -- what is published at the end; false while nobody listens
 
 -- Milliseconds by Redis' own clock: the only clock that any script reads.
@@ -9,7 +10,8 @@ local function now_ms()
   local micros = tonumber(time[2])
   microseconds, events = micros % 1000, set[2] and {}
   real_ms = time[1] * 1000 + math.floor(micros / 1000)
-  return real_ms + (tonumber(set[1] or 0) or 0)
+  moment_ms = real_ms + (tonumber(set[1] or 0) or 0)
+  return moment_ms
 end
 
 -- A key of ours, or of arq's, that is no queue: no name makes a queue of one.

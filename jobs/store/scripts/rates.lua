@@ -3,30 +3,41 @@
 -- (when the next start is due if all keep their spacing) by more than TOLERANCE * window. SLOWER and TOLERANCE together
 -- make n + 1 starts in one window impossible, whatever the workers' delays.
 local SLOWER, TOLERANCE = 1.05, 0.04
+local KEPT_MS = 3600000 -- the places of a key, when they are over
 
 local function spacing_of(bucket) return SLOWER * bucket.window / bucket.count end
+
+-- Write the places of a bucket; *last*: when the last of them is. Those of a key end by themselves.
+local function write_rate(bucket, last, ...)
+  redis.call('HSET', RATE .. bucket.name, ...)
+  if not bucket.key then return end
+  local left = math.ceil(math.max(last - real_ms, 0) + KEPT_MS + (bucket.count and bucket.window + 2 * spacing_of(bucket) or 0))
+  redis.call('PEXPIRE', RATE .. bucket.name, as_moment(left))
+  redis.call('PEXPIRE', PLACES .. bucket.name, as_moment(left))
+  note_waiting(bucket)
+end
 
 -- A job is due. True if the rate of this bucket lets it start now; otherwise it has moved to a place of its own there.
 local denied = {}
 local function keep_rate(id, key, bucket, now)
-  local rate, places = RATE .. bucket.name, PLACES .. bucket.name
-  local known = redis.call('HMGET', rate, 'tat', 'next')
+  local places = PLACES .. bucket.name
+  local known = redis.call('HMGET', RATE .. bucket.name, 'tat', 'next')
   local tat, next_place = tonumber(known[1] or 0) or 0, tonumber(known[2] or 0) or 0
   if not (tat < LAST_MS and next_place < LAST_MS) then tat, next_place = 0, 0 end -- damaged: no job would ever start
   local spacing, tolerance = spacing_of(bucket), TOLERANCE * bucket.window
   local has_place = redis.call('ZSCORE', places, id)
-  local place = now
+  local place, following = now, next_place
   if not has_place and next_place > now then
-    place = next_place
-    redis.call('HSET', rate, 'next', place + spacing)
+    place, following = next_place, next_place + spacing
   elseif now < tat - tolerance then -- late ones came together: each a spacing after the other
     denied[bucket.name] = (denied[bucket.name] or 0) + 1
     place = tat + (denied[bucket.name] - 1) * spacing
-    redis.call('HSET', rate, 'next', math.max(next_place, place + spacing))
+    following = math.max(next_place, place + spacing)
   end
   if place > now then
     redis.call('ZADD', places, place, id)
     redis.call('ZADD', key, math.ceil(place), id)
+    write_rate(bucket, following, 'next', following)
     return false
   end
   bucket.tat, bucket.next_place = tat, next_place
@@ -37,7 +48,8 @@ end
 local function take_start(id, bucket, now)
   redis.call('ZREM', PLACES .. bucket.name, id)
   local next_tat = math.max(bucket.tat, now) + spacing_of(bucket)
-  redis.call('HSET', RATE .. bucket.name, 'tat', next_tat, 'next', math.max(bucket.next_place, next_tat))
+  local following = math.max(bucket.next_place, next_tat)
+  write_rate(bucket, following, 'tat', next_tat, 'next', following)
 end
 
 -- A job leaves its place, if it has one: the last takes it.
@@ -47,19 +59,21 @@ local function leave_place(id, bucket)
   if not place then return end
   redis.call('ZREM', places, id)
   local last = redis.call('ZRANGE', places, -1, -1, 'WITHSCORES')
-  if last[1] and tonumber(last[2]) > tonumber(place) then
-    redis.call('ZADD', places, place, last[1])
-    call_job(last[1], redis.call('HGET', RECORD .. last[1], 'queue'), place)
-    redis.call('HSET', RATE .. bucket.name, 'next', last[2])
-  else
-    redis.call('HSET', RATE .. bucket.name, 'next', place)
-  end
+  if not last[1] or tonumber(last[2]) <= tonumber(place) then return write_rate(bucket, place, 'next', place) end
+  local queue = redis.call('HGET', RECORD .. last[1], 'queue') or 'default'
+  redis.call('ZADD', places, place, last[1])
+  call_job(last[1], queue, place)
+  write_rate(bucket, last[2], 'next', last[2])
+  if bucket.keyed then wake(queue) end
 end
 
 -- A rate has changed: each waiting job gets a new place.
 local function place_anew(bucket, spacing, now)
-  local places, place = PLACES .. bucket.name, now
-  for _, id in ipairs(redis.call('ZRANGE', places, 0, -1)) do
+  local places, ids = PLACES .. bucket.name, redis.call('ZRANGE', PLACES .. bucket.name, 0, -1)
+  local tat = tonumber(redis.call('HGET', RATE .. bucket.name, 'tat') or now) or now
+  tat = math.min(math.max(tat, now), now + spacing) -- one that has started counts on
+  local place = tat
+  for _, id in ipairs(ids) do
     local queue = redis.call('HGET', RECORD .. id, 'queue') or 'default'
     redis.call('ZADD', places, place, id)
     call_job(id, queue, math.ceil(place))
@@ -67,5 +81,5 @@ local function place_anew(bucket, spacing, now)
     wake(queue)
   end
   if spacing == 0 then redis.call('DEL', places) end
-  redis.call('HSET', RATE .. bucket.name, 'next', place, 'tat', now)
+  if not bucket.key or ids[1] then write_rate(bucket, place, 'next', place, 'tat', tat) end
 end

@@ -6,9 +6,9 @@
 --   facts, then for each job id, token
 -- Returns the ids that another worker owns now, and those that are to be stopped.
 -- flags: allow-oom
--- include: aborting, alive, depth
+-- include: aborting, alive, depth, limits
 local worker, lease, queues, tasks, facts = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local LOOKED_AT_ONCE, UNSERVED_MS = 50, 30000
+local LOOKED_AT_ONCE = 50
 local now = now_ms()
 local lost, revoked = {}, {}
 
@@ -25,7 +25,7 @@ for i = 6 + tasks + facts, #ARGV, 2 do
     if record[4] == 'terminate' then revoked[#revoked + 1] = id end
   end
 end
-note_alive(now)
+local takeover = note_alive(now)
 redis.call('ZADD', WORKERS, now, worker)
 redis.call('ZREMRANGEBYSCORE', WORKERS, '-inf', now - WORKER_FORGOTTEN_MS)
 redis.call('HSET', WORKER .. worker, 'seen', now, unpack(ARGV, 6 + tasks, 5 + tasks + facts))
@@ -53,6 +53,7 @@ for _, queue in ipairs(redis.call('SRANDMEMBER', QUEUES, LOOKED_AT_ONCE)) do
   elseif kind == 'zset' and (not served or now - served > UNSERVED_MS) then -- it may be any key that somebody named
     local due, oldest = depth_of(queue, now)
     unserved_due, unserved_for = unserved_due + due, math.max(unserved_for, oldest)
+    if takeover then let_go_lapsed(queue, now) end
   end
 end
 redis.call('HSET', minute, '|due|', unserved_due, '|oldest|', as_text(unserved_for))

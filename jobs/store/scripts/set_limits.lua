@@ -1,30 +1,60 @@
--- Say what the limits of a task are. What a worker declares at its start yields to what an operator has said since.
--- A changed rate gives every waiting job a new place; those that wait for others look again whether they still have to.
--- ARGV: task, rate as 'count window ms' or '' (none), most at once or '', 1 if an operator says it
--- Returns 1 if some still wait for others though nothing limits them any more: say it again.
+-- Say what the limits of a task are, or those of a key of it. What a worker declares at its start yields to what an operator has
+-- said since. A changed rate gives every waiting job a new place; those that wait for others look again whether they still have to.
+-- When what a task declares for keys has changed, all keys that wait are looked through; `recall` says how far that is.
+-- ARGV: task, key or '', then what and its value, - for none: rate (as 'count window ms'), holders (most at once) and keyed (a packed
+--   list of names of parameters, rate, holders) are declared, override, most and paused set; of a key rate, holders and paused are set
+-- Returns 1 if there is more to do: say it again.
 -- include: limits
-local CALLED_AT_ONCE = 1000 -- so that Redis is held for a few milliseconds only
-local task, rate, holders, override = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
+local CALLED_AT_ONCE, LOOKED_AT_ONCE = 1000, 100 -- so that Redis is held for a few milliseconds only
+local task, key, more = ARGV[1], ARGV[2], 0
 local now = now_ms()
 
-local before = limits_of(task)
-for what, value in pairs(override and { override = rate } or { rate = rate, holders = holders }) do
-  if value == '' and not override then
-    redis.call('HDEL', LIMITS, task .. '|' .. what)
+local function bucket_now()
+  limits_of_tasks = nil
+  local own = limits_of(task) or { name = task, task = task, names = '' }
+  if key == '' then return own end
+  own.keyed = own.keyed or {}
+  return keyed_buckets(key, own)[1]
+end
+
+local function spacing_in(bucket) return bucket.count and spacing_of(bucket) or 0 end
+
+local function write(what, value)
+  local where, field = LIMITS, task .. '|' .. what
+  if key ~= '' then where, field = OVERRIDES .. task, key .. '|' .. what end
+  if what == 'keyed' then
+    local known = redis.call('HGET', where, field)
+    if value == '-' and known then value = '\144' end -- an empty list: jobs that run have places of keys
+    if value ~= '-' and value ~= known then redis.call('HSET', where, task .. '|recall', 0) end
+  end
+  if value == '-' then redis.call('HDEL', where, field) else redis.call('HSET', where, field, value) end
+end
+
+local function call_all(bucket)
+  local room = call_for_room(bucket, CALLED_AT_ONCE)
+  if not bucket.holders and not bucket.key then redis.call('DEL', HOLDERS .. bucket.name) end
+  if room > CALLED_AT_ONCE and redis.call('EXISTS', BLOCKED .. bucket.name) == 1 then more = 1 end
+end
+
+local before = bucket_now()
+for i = 3, #ARGV, 2 do write(ARGV[i], ARGV[i + 1]) end
+local after = bucket_now()
+call_all(after)
+if spacing_in(before) ~= spacing_in(after) then place_anew(after, spacing_in(after), now) end
+
+local cursor = redis.call('HGET', LIMITS, task .. '|recall')
+if cursor and more == 0 and limits_of(task).keyed then
+  local found = redis.call('ZSCAN', WAITING .. task, cursor, 'COUNT', LOOKED_AT_ONCE)
+  for i = 1, #found[2], 2 do
+    local bucket = keyed_buckets(found[2][i], limits_of(task))[1]
+    call_all(bucket)
+    place_anew(bucket, spacing_in(bucket), now)
+  end
+  if more == 0 and found[1] == '0' then
+    redis.call('HDEL', LIMITS, task .. '|recall')
   else
-    redis.call('HSET', LIMITS, task .. '|' .. what, value)
+    if more == 0 then redis.call('HSET', LIMITS, task .. '|recall', found[1]) end
+    more = 1
   end
 end
-limits_of_tasks = nil
-local after = limits_of(task) or { name = task }
-local most_before, most = before and before.holders, after.holders
-if not most or most ~= most_before then
-  for _ = 1, most or CALLED_AT_ONCE do -- those that find no room wait again
-    if not call_next(after) then break end
-  end
-end
-if not most then redis.call('DEL', HOLDERS .. task) end
-local more = not most and redis.call('EXISTS', BLOCKED .. task) or 0
-local spacing = after.count and spacing_of(after) or 0
-if (before and before.count and spacing_of(before) or 0) ~= spacing then place_anew(after, spacing, now) end
 return more

@@ -63,7 +63,7 @@ end
 
 -- The call that the CALL_WORDS from ARGV[i] on are: id, queue, payload, task, and a packed map of what else it has, or '':
 -- due, expires, parent (the workflow that it is a member of), path (its place there), tree (its own) and name (of a workflow),
--- unique (see unique.lua).
+-- unique (see unique.lua) and keys (of its limits, see buckets.lua).
 local function read_call(i, reply)
   local id, queue, payload, task, more = unpack(ARGV, i, i + CALL_WORDS - 1)
   local call = { id = id, queue = queue, payload = payload, task = task, reply = reply }
@@ -85,6 +85,7 @@ local function store_line(queue, line, now)
       redis.call('HSET', key, 'task', call.task, 'queue', queue, 'enqueued', at, 'due', due, 'reply', call.reply or '')
     end
     if call.expires then redis.call('HSET', key, 'expires', call.expires) end
+    if call.keys then redis.call('HSET', key, 'keys', call.keys) end
     if call.tree then store_tree(id, call.tree, call.name, now) end
     note_event(id, 'PENDING', call.task, queue)
   end

@@ -29,6 +29,7 @@ RETRY = "RETRY"
 PENDING = "PENDING"
 SUSPENDED = "SUSPENDED"  # A job with steps that waits: see contrib.durable.
 PARKED = "PARKED"  # A workflow that waits for its members and is parked: it is due again when one ends.
+NEEDS_KEYS = "keys"  # A verdict: its limits are by key, and its caller did not know the function.
 UNKNOWN_AGAIN_S = 5  # How long a job with an unknown task is put back: a newer worker may know it.
 
 
@@ -45,7 +46,9 @@ class ClaimedJob:
     due: int = 0
     enqueued: int = 0
     received: int = 0
-    verdict: str = ""  # Why it must end instead of running: missing, revoked, expired, poison; '' if it may run.
+    verdict: str = (
+        ""  # Why it must end instead of running: missing, revoked, expired, poison; '' if it may run. Or NEEDS_KEYS.
+    )
     retries: int = 0
     crashes: int = 0
     lapsed: int = 0  # 1: its last worker died with it, or lost its lease.
@@ -89,6 +92,7 @@ class Outcome:
     keep_s: float | None = None  # Seconds to keep the result; None: as long as the worker keeps results.
     ignored: bool = False  # The result of a success is not stored.
     unknown_since: int = 0
+    keys: str = ""  # Of its limits, behind a |: it is put back with them, see buckets.lua.
     members_seen: int = 0  # Of a parked workflow: how many of its members had ended when it looked.
     more: Any = ""  # Of a job with steps: what finish.lua has to know.
     by_member: bool = False  # A workflow failed because a member did: that is logged, counted and listed already.

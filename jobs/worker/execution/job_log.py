@@ -170,7 +170,10 @@ def ended(job: ClaimedJob, call: CallData, outcome: Outcome, run_s: float, log_r
 
 
 def refused(job: ClaimedJob, call: CallData, outcome: Outcome) -> None:
-    """One that waits for a worker that knows its task is looked at every few seconds: of it once a minute."""
+    """One that waits for a worker that knows its task is looked at every few seconds: of it once a minute. One that
+    is put back with its keys is not logged."""
+    if outcome.keys:
+        return
     if outcome.unknown_since and (job.received - outcome.unknown_since) % 60_000 >= UNKNOWN_AGAIN_S * 1000:
         return
     ref, fields = f"{job.id}:{call.task}", _fields(job, call, outcome.state)

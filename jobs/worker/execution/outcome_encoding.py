@@ -150,7 +150,7 @@ class OutcomeEncoder:
 
     def _log_entry(self, held: HeldJob, outcome: Outcome, run_ms: int) -> bytes | list[bytes | str]:
         """One entry of the job's log of attempts, of one that failed with its parts; a first success needs none."""
-        if outcome.state in (SUCCESS, PARKED, SUSPENDED):
+        if outcome.state in (SUCCESS, PARKED, SUSPENDED) or outcome.keys:
             return b""
         job, why, error = held.job, outcome.why, None
         if outcome.state in (FAILURE, RETRY) and isinstance(outcome.value, BaseException) and why != "cancelled":
@@ -170,4 +170,4 @@ def _ttl_ms(outcome: Outcome) -> int:
 def _extra(outcome: Outcome) -> Any:
     if outcome.state == PARKED:
         return outcome.members_seen
-    return "by member" if outcome.by_member else outcome.unknown_since or outcome.more
+    return "by member" if outcome.by_member else outcome.keys or outcome.unknown_since or outcome.more

@@ -16,10 +16,22 @@ from arq.jobs import DeserializationError
 from arq.worker import JobExecutionFailed
 
 from ...client.connection import JobsRedis
-from ...errors import TaskRevoked, UnknownTask, WorkerLost
+from ...errors import TaskRevoked, UnknownTask, WorkerLost, WrongValue
+from ...tasks import registry
 from ...tasks.declarations import KnownTask
 from . import job_log
-from .claimed_job import FAILURE, PENDING, REVOKED, SUCCESS, UNKNOWN_AGAIN_S, ClaimedJob, HeldJob, Outcome, revoked
+from .claimed_job import (
+    FAILURE,
+    NEEDS_KEYS,
+    PENDING,
+    REVOKED,
+    SUCCESS,
+    UNKNOWN_AGAIN_S,
+    ClaimedJob,
+    HeldJob,
+    Outcome,
+    revoked,
+)
 from .runnables import Hooks, Runnable, TaskRunnable, call_hook, decode_call, inert_call
 
 PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x8f\x80")
@@ -104,7 +116,7 @@ class Runner:
     def _refusal(self, held: HeldJob) -> Outcome | None:
         """Why the job is not started: a verdict of the claim, or something in the payload."""
         job = held.job
-        if job.verdict:
+        if job.verdict and job.verdict != NEEDS_KEYS:
             return _ended_unstarted(held)
         is_pickled = job.payload.startswith(PICKLED) and self.redis.is_own_encoding
         if is_pickled and self.pickled is None:
@@ -127,9 +139,16 @@ class Runner:
             )
             return self._not_here(job, why, DeserializationError(why))
         refused = function.refuse(job, held.call)
-        if refused is None:
+        if refused is None and job.verdict != NEEDS_KEYS:
             return None
-        return Outcome(FAILURE, refused, why=str(refused), keep_s=function.keep_result_s)
+        try:
+            known = registry.find(name) if isinstance(function, TaskRunnable) else None
+            keys = registry.limit_keys(known, held.call.args, held.call.kwargs) if known and not refused else ""
+        except (TypeError, WrongValue) as error:  # nor would its code take them
+            refused = error
+        if refused is not None:
+            return Outcome(FAILURE, refused, why=str(refused), keep_s=function.keep_result_s)
+        return Outcome(PENDING, why="its limits are by key", keys=f"|{keys}")
 
     def _not_here(self, job: ClaimedJob, why: str, error: Exception) -> Outcome:
         """A worker with other settings may be able to run it: it waits for that one for a while, before it fails."""

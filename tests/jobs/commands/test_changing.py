@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jobs import Result, crontab, group, monitor, schedules
+from jobs import Limit, Result, crontab, group, monitor, schedules
 from jobs.client.connection import JobsRedis
 from jobs.monitor import audit
 from jobs.store.keys import NO_PREFIX, Keys
@@ -417,3 +417,42 @@ async def test_a_stored_schedule_is_paused_run_backfilled_and_deleted(
     noted = [(entry.what, entry.result) for entry in (await audit(connection)).rows]
     assert ("backfill schedule", "5 jobs") in noted
     assert ("delete schedule", "deleted: True") in noted
+
+
+async def test_limits(cli: Cli, connection: JobsRedis) -> None:
+    await connection.declare_limits("tests.log", "10/s", Limit(2, per="tenant_id"))
+
+    text = await cli("limits", "tests.log", "5", "--key", "tenant_id=7")
+    assert (text.code, text.lines) == (0, ["tenant_id=7: 5 at a time, set here; 0 run, 0 wait"])
+    await cli("limits", "tests.log", "1/m")
+    await cli("limits", "tests.log", "pause", "-k", "tenant_id=a b")
+
+    found = await cli("limits", "tests.log")
+    assert found.lines == [
+        "all jobs: 1/m, no limit, set here; 0 run, 0 wait",
+        "tenant_id=7: 5 at a time, set here; 0 run, 0 wait",
+        "tenant_id=a b: 2 at a time, PAUSED; 0 run, 0 wait",
+    ]
+    for words in (["resume", "-k", "tenant_id=a%20b"], ["declared", "-k", "tenant_id=7"], ["declared"]):
+        await cli("limits", "tests.log", *words)
+    assert (await cli("limits", "tests.log")).lines == ["all jobs: 10/s, no limit; 0 run, 0 wait"]
+    assert [entry.what for entry in (await monitor.audit(connection)).rows] == ["change limit"] * 6
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["5", "-k", "tenant=7"], "has no limit per tenant; it has per tenant_id"),
+        (["5", "-k", "tenant_id"], "give the parameters of a limit with their values: tenant_id=7"),
+        (["often"], 'give a number (at a time), or a rate with its time: "10/s"'),
+        (["0"], "most=0: give a whole number, from 1"),
+        (["0/s"], "nothing would ever run"),
+    ],
+)
+async def test_a_limit_that_cannot_be_is_refused(cli: Cli, connection: JobsRedis, words: list[str], why: str) -> None:
+    await connection.declare_limits("tests.log", None, Limit(2, per="tenant_id"))
+
+    said = await cli("limits", "tests.log", *words)
+
+    assert said.code == 64
+    assert why in said.err

@@ -62,6 +62,7 @@ def asked(failed: str) -> dict[str, list[list[str]]]:
         "control": [["revoke", EVIL], ["pause", EVIL], ["resume", EVIL], ["rate_limit", EVIL, EVIL], ["quiet", EVIL]],
         "retry": [[EVIL], [failed], ["--where", "task:tests.fail", "--dry-run"], ["--where", EVIL, "-f"]],
         "move": [["--to", EVIL, "--where", EVIL], ["--to", "x", "--where", "task:tests.fail"]],
+        "limits": [["tests.fail"], ["tests.fail", "5", "-k", EVIL], ["x", EVIL], [EVIL, "pause"]],
         "schedules": [[]],
         "workflows": [[], [KNOWN], [EVIL]],
         "steps": [[EVIL], [failed], [EVIL, "--run-from", EVIL]],

@@ -10,8 +10,9 @@ import pytest
 from arq.connections import ArqRedis
 from redis.asyncio import Redis
 
-from jobs import Result, chain, group, monitor, monitor_site, signature
+from jobs import Limit, Result, chain, group, monitor, monitor_site, signature
 from jobs.client.connection import JobsRedis
+from jobs.store.call import Call
 from jobs.store.keys import Keys
 from tests.jobs.commands.conftest import Cli, Said, StartOnline
 from tests.jobs.worker import tasks
@@ -262,3 +263,18 @@ async def test_nobody_knows_it(cli: Cli) -> None:
 
     assert answer.code == 1
     assert [reason["code"] for reason in answer.json] == ["unknown"]
+
+
+async def test_a_limit_of_a_key(why: Why, connection: JobsRedis, start_online: StartOnline) -> None:
+    await start_online()
+    await connection.declare_limits("tests.nap", None, Limit(1, per="seconds"))
+    payload, results = connection.encode_call("tests.nap", (30,), {}), [Result(f"nap-{n}") for n in range(3)]
+    await connection.enqueue([Call(one.id, "default", payload, "tests.nap", keys="seconds=30") for one in results])
+    await wait_until(lambda: connection.exists("jobs:waiting:tests.nap"), "the second to wait")
+
+    text = "the concurrency limit of tests.nap for seconds=30: 1 of 1 run"
+    assert (await why(results[1], "concurrency-limit")).lines == [f"{results[1].id}: {text}"]
+    assert f"{text}; 1 other waits before it" in (await why(results[2], "concurrency-limit")).out
+    await connection.run_script("set_limits", "tests.nap", "seconds=30", "paused", "1")
+    paused = "tests.nap is paused for seconds=30, until somebody resumes it"
+    assert paused in (await why(results[1], "concurrency-limit")).out

@@ -93,6 +93,12 @@ CASES = [
     ("/tasks/x/rate-limit", {"rate": "5/s"}, "/task/rate", {"name": "x", "rate": "5/s"}, "rate-set", ""),
     ("/tasks/x/rate-limit", {"rate": ""}, "/task/rate", {"name": "x", "rate": ""}, "rate-gone", ""),
     ("/tasks/x/rate-limit", {"rate": "often"}, "/task/rate", {"name": "x", "rate": "often"}, 400, ""),
+    ("/tasks/x/limits", {"limit": "5"}, "/task/limit", {"name": "x", "limit": "5"}, "limit-changed", ""),
+    ("/tasks/x/limits", {"limit": "pause"}, "/task/limit", {"name": "x", "limit": "pause"}, "limit-changed", ""),
+    (
+        "/tasks/x/limits", {"limit": "5/s", "key": "a=1"},
+        "/task/limit", {"name": "x", "limit": "5/s", "key": "a=1"}, 400, "",
+    ),
     ("/schedules/stored/pause", {}, "/schedule/pause", {"name": "stored"}, "paused", ""),
     ("/schedules/stored/resume", {}, "/schedule/resume", {"name": "stored"}, "resumed", ""),
     ("/schedules/none/pause", {}, "/schedule/pause", {"name": "none"}, 404, ""),

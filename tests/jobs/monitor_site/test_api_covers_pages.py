@@ -56,6 +56,8 @@ ANSWERED_BY = {
     "POST /schedule/resume": "POST /schedules/{name}/resume",
     "POST /schedule/run": "POST /schedules/{name}/run",
     "POST /task/rate": "POST /tasks/{name}/rate-limit",
+    "GET /task/limits": "GET /tasks/{name}/limits",
+    "POST /task/limit": "POST /tasks/{name}/limits",
     "POST /task/run": "POST /tasks/{name}/call",
     "POST /worker/quiet": "POST /workers/{name}/quiet",
     "POST /worker/stop": "POST /workers/{name}/stop",

@@ -259,6 +259,7 @@ ASKS_NOTHING = {
     "pause_schedule": "no job that is there; undone by one press",
     "resume_schedule": "no job that is there; undone by one press",
     "change_rate": "a rate that was typed; undone by typing the one before",
+    "change_limit": "a limit that was typed, or a pause; undone by one press",
     "choose_zone": "shows times",
     "mark_error": "the state of an error, and no job; undone by one press",
     "make_plan": "changes no job: it is the question",

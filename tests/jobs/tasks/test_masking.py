@@ -9,7 +9,8 @@ import pytest
 
 from jobs import task
 from jobs.tasks.current import Request
-from jobs.tasks.masking import call_text, is_secret, masked
+from jobs.tasks.masking import call_text, masked
+from jobs.tasks.secret_names import is_secret
 from tests.registered_tasks import forget
 
 

@@ -189,7 +189,7 @@ async def test_a_long_line_is_freed_in_steps(redis: Redis, connection: JobsRedis
 
     await connection.declare_limits("tests.single", None, 3)
     assert await redis.zcount("arq:queue", "-inf", 1) == 3
-    assert await connection.run_script("set_limits", "tests.single", "", "", 0) == 1
+    assert await connection.run_script("set_limits", "tests.single", "", "holders", "-") == 1
     assert await redis.zcount("arq:queue", "-inf", 1) == 1_003
     await connection.declare_limits("tests.single", None, None)
 
