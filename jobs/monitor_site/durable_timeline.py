@@ -18,12 +18,11 @@ class DrawnStep:
 
 
 def drawn(rows: Sequence[StepRow], at: datetime) -> list[DrawnStep]:
-    """*at*: now, or the end of the job."""
+    """*at*: now, or the end of the job: what is to come is no part of the axis."""
     began = [row.began for row in rows if row.began]
     if not began:
         return [DrawnStep(row, None) for row in rows]
-    ends = [row.ended for row in rows if row.ended]
-    scale = Scale(min(began), max(at, *began, *ends), min(began))
+    scale = Scale(min(began), max(at, *began), min(began))
     return [DrawnStep(row, _bar(row, scale, at)) for row in rows]
 
 

@@ -47,10 +47,11 @@ async def _revoke(connection: JobsRedis, job_id: str) -> Question:
     sentence = "The job will not start. It ends as REVOKED, and can be run again as a new job."
     if n:
         sentence = "The workflow ends as REVOKED, and all of its steps that have not ended with it. It can be retried."
-    elif row.state == "STARTED":
+    elif row.state == "STARTED" and row.hold != "suspended":
         sentence = "The current attempt goes on, and no further one starts."
     back, fields = url_for("monitor.job", id=job_id), {"id": job_id}
-    label = "Cancel retries" if row.state == "STARTED" and not n else "Revoke"
+    is_running = row.state == "STARTED" and row.hold != "suspended"
+    label = "Cancel retries" if is_running and not n else "Revoke"
     return Question(sentence, n + 1, label, "monitor.revoke_job", back, fields, row.name or row.task)
 
 
