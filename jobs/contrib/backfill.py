@@ -7,12 +7,12 @@ from typing import Any
 
 from ..errors import SettingsMistake, WrongValue
 from ..monitor_site.model.stored_schedules import get_schedule
-from ..schedules.stored_moments import between, read
 from ..store.call import Call
 from ..store.schedule_ids import job_id
 from ..store.store import NEW, now
 from ..store.stored_values import chunked, texts
 from ..values import checks
+from .stored_moments import between, read
 
 MOST = 10_000
 

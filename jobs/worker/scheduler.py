@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from importlib import import_module
+from math import inf
 from typing import Any
 
 from arq.cron import CronJob
@@ -20,10 +22,10 @@ from ..store.outage import Outage
 from ..store.stored_values import moment_of, text, whole
 from ..tasks import registry
 from ..tasks.declarations import KnownTask
-from .due_schedules import fire_due
 
 logger = logging.getLogger("arq.worker.jobs")
 
+LOOKED_AT_ONCE = 500  # Stored schedules, see due.lua.
 MOMENTS_SHOWN = 5  # How many of a schedule's next moments are stored, for pages.
 LONGEST_SLEEP_S = 30  # How often the clock is compared with Redis' again; a worker's own clock may be set meanwhile.
 DECLARE_AGAIN_S = 60  # How often a worker declares its schedules. One that none has declared for a while is gone.
@@ -72,7 +74,7 @@ class Scheduler:
 
     async def _fire_due(self) -> None:
         self.woken.clear()
-        wait_s = await fire_due(self._redis)
+        wait_s = await fire_stored(self._redis)
         if self._cron_jobs:
             wait_s = min(wait_s, await self._fire_declared())
         await wait_at_most(min(wait_s, LONGEST_SLEEP_S), self.woken.wait())
@@ -140,3 +142,21 @@ class Scheduler:
     async def _now(self) -> datetime:
         """The time by Redis' clock, in the worker's zone."""
         return (await store.now(self._redis)).astimezone(self._zone)
+
+
+async def fire_stored(redis: JobsRedis) -> float:
+    """Fire all stored schedules that are due; returns the seconds until the next one is."""
+    while True:
+        now, head, rows = await look(redis)
+        agains: list[int] = []
+        if rows:
+            agains = await import_module("..contrib.due_schedules", __package__).fire(redis, rows, moment_of(now))
+        if len(rows) < LOOKED_AT_ONCE:
+            soonest = min(agains if head < 0 else [head, *agains], default=None)
+            return inf if soonest is None else max(soonest - now, 0) / 1000
+
+
+async def look(redis: JobsRedis) -> tuple[int, int, list[list[bytes]]]:
+    """The time, when the next one is due or -1, both in ms, and what is due: see due.lua."""
+    now, head, rows = await redis.run_script("due")
+    return whole(now), whole(head), rows

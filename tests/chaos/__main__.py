@@ -19,8 +19,8 @@ from tests.chaos.scenarios import SCENARIOS, Scenario
 from tests.chaos.stage import Check, staged
 
 for module in (  # first those that wait longest, and then those that need the processor beside others
-    "reminders", "crash", "digest", "limited", "databases", "deploy", "released", "stall", "slow_mail", "redis_away",
-    "races", "poison", "deadly", "durable", "workflows", "clock", "revoke", "web", "from_arq",
+    "reminders", "crash", "digest", "limited", "schedules", "databases", "deploy", "released", "stall", "slow_mail",
+    "redis_away", "races", "poison", "deadly", "durable", "workflows", "clock", "revoke", "web", "from_arq",
 ):  # fmt: skip
     import_module(f"tests.chaos.scenarios.{module}")
 

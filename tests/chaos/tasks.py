@@ -113,6 +113,13 @@ async def mended(self: Any, key: str) -> str:
     return await _act(self, key, 0)
 
 
+@task(name="chaos.of_schedule", bind=True)
+async def of_schedule(self: Any, seconds: float) -> str:
+    """Acts for the moment of its schedule."""
+    assert self.request.scheduled_for is not None
+    return await _act(self, self.request.id, seconds)
+
+
 async def _act(job: Any, key: str, seconds: float) -> str:
     ledger.started(key, job.request.attempts)
     await asyncio.sleep(seconds)
@@ -120,7 +127,7 @@ async def _act(job: Any, key: str, seconds: float) -> str:
     return key
 
 
-TASKS = [work, tidy, block, crash, give, take, fail, paced, narrow, retried, mended]
+TASKS = [work, tidy, block, crash, give, take, fail, paced, narrow, retried, mended, of_schedule]
 
 # A worker of the previous release does not know the newest task.
 if os.environ.get("CHAOS_RELEASE") != "old":

@@ -1,6 +1,5 @@
 """What Redis knows of schedules: list them, pause one, resume it, run it now, delete it."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
@@ -8,7 +7,6 @@ from typing import Any
 
 from ...errors import SettingsMistake, UnknownSchedule, WrongValue
 from ...schedules.schedule_info import ScheduleInfo
-from ...schedules.stored_moments import read
 from ...store import keys
 from ...store.store import Store, now_ms
 from ...store.stored_values import chunked, moment, moment_of, read_as, text, texts, whole, whole_ms
@@ -35,11 +33,9 @@ async def schedule_names(
     key, last = connection.key, -1 if most is None else start + most - 1
     declared = sorted(map(text, await connection.smembers(key.SCHEDULES)))  # type: ignore[misc]
     if containing:
-        declared = [name for name in declared if containing in name]
-        pattern = "*" + re.sub(r"[][*?\\]", r"\\\g<0>", containing) + "*"
-        found = connection.zscan_iter(key.SCHEDULES_DUE, match=pattern, count=1000)
-        declared += sorted({text(name) async for name, _ in found})
-        return declared[start : last + 1 or None], len(declared)
+        stored = map(text, await connection.zrange(key.SCHEDULES_DUE, 0, -1))
+        found = [name for name in (*declared, *sorted(stored)) if containing in name]
+        return found[start : last + 1 or None], len(found)
     n, shown = len(declared), declared[start : last + 1 or None]
     total = n + await connection.zcard(key.SCHEDULES_DUE)
     if last == -1 or last >= n:
@@ -82,7 +78,7 @@ def _info(name: str, about: Mapping[bytes, bytes], now: int) -> ScheduleInfo:
 def _next_of(fields: Mapping[str, str], now: datetime) -> tuple[datetime | None, tuple[datetime, ...]]:
     """Of a stored one: the first moment that is not handled, and the next few."""
     try:
-        schedule = read(fields["when"])
+        schedule = _contrib("stored_moments").read(fields["when"])
     except SettingsMistake:
         return None, ()
     coming = [schedule.next_after(now)]
@@ -151,14 +147,14 @@ async def backfill_schedule(connection: Store, name: str, since: datetime, until
     """Run it for each moment from *since* to *until* for which it has not run, now; returns the ids of the jobs. Twice
     it does nothing, as long as the jobs are known. What it says of overlap, window and jitter does not count.
     UnknownSchedule; WrongValue: more than 10,000 moments, or *until* is to come."""
-    return await _backfill().run_missed(connection, name, since, until)  # type: ignore[no-any-return]
+    return await _contrib("backfill").run_missed(connection, name, since, until)  # type: ignore[no-any-return]
 
 
 @awaited
 async def moments_to_backfill(connection: Store, name: str, since: datetime, until: datetime) -> int:
     """How many moments that would be; the same errors."""
-    return len(await _backfill().missed(connection, name, since, until))
+    return len(await _contrib("backfill").missed(connection, name, since, until))
 
 
-def _backfill() -> Any:
-    return import_module("...contrib.backfill", __package__)
+def _contrib(name: str) -> Any:
+    return import_module(f"...contrib.{name}", __package__)

@@ -28,11 +28,11 @@ from jobs import (
     worker_settings,
 )
 from jobs.client.connection import JobsRedis
+from jobs.contrib import due_schedules
 from jobs.errors import EncodingError, QuarqError, SettingsMistake, TooLarge, UnknownSchedule, WrongValue
 from jobs.store.keys import Keys
 from jobs.testing import Clock, Workers, eager
-from jobs.worker import due_schedules
-from jobs.worker.scheduler import Scheduler
+from jobs.worker.scheduler import Scheduler, fire_stored, look
 from tests.jobs.key_table import assert_as_documented
 from tests.jobs.redis_clock import set_clock
 
@@ -85,7 +85,7 @@ class Fleet:
         self.fired = Counter[tuple[str, int]]()
 
     async def look(self) -> None:
-        now, _, rows = await due_schedules.look(self.connection)
+        now, _, rows = await look(self.connection)
         if rows:
             self.looked.append((rows, datetime.fromtimestamp(now / 1000, UTC)))
 
@@ -112,7 +112,7 @@ class Fleet:
     async def settle(self) -> None:
         """A worker that lives does all there is to do."""
         while True:
-            now, _, rows = await due_schedules.look(self.connection)
+            now, _, rows = await look(self.connection)
             if not rows:
                 return
             await self._noting(rows, datetime.fromtimestamp(now / 1000, UTC))
@@ -194,11 +194,11 @@ async def test_each_moment_fires_once_across_workers_kills_pauses_upserts_and_de
 async def test_what_was_looked_at_long_ago_changes_nothing(redis: Redis, connection: JobsRedis) -> None:
     await set_clock(redis, START)
     await schedules.put("one", report.s(), every(HOUR))
-    await due_schedules.fire_due(connection)
+    await fire_stored(connection)
     await set_clock(redis, START + HOUR)
-    _, _, stale = await due_schedules.look(connection)
+    _, _, stale = await look(connection)
     await set_clock(redis, START + 2 * HOUR)
-    await due_schedules.fire_due(connection)
+    await fire_stored(connection)
     before = await schedules.get("one")
 
     await due_schedules.fire(connection, stale, START + HOUR)
@@ -245,16 +245,16 @@ async def test_commands_of_the_last_release_steer_stored_ones(redis: Redis, conn
 
     assert await old("pause") == b"paused"
     await set_clock(redis, START + HOUR + SECOND)
-    await due_schedules.fire_due(connection)
+    await fire_stored(connection)
     assert await old("resume") == b"resumed"
     info = await schedules.get("hourly")
     assert (info.paused, info.last_run, info.skipped, info.why_skipped) == (False, None, 1, "paused")
     await set_clock(redis, START + 2 * HOUR + SECOND)
-    await due_schedules.fire_due(connection)
+    await fire_stored(connection)
     assert (await schedules.get("hourly")).last_run == START + 2 * HOUR
     assert await old("forget") == b"forgotten"
     await set_clock(redis, START + 3 * HOUR + SECOND)
-    await due_schedules.fire_due(connection)
+    await fire_stored(connection)
     assert await redis.zcard(Keys.SCHEDULES_DUE) == 0
     assert await schedules.list() == []
 
@@ -296,7 +296,7 @@ async def test_jitter_is_the_same_for_a_moment_and_never_reaches_the_next(
     for name in [f"report:{n}" for n in range(20)]:
         await schedules.put(name, report.s(), every(MINUTE), jitter=jitter)
     for _ in range(2):  # the second look finds the same
-        _, _, rows = await due_schedules.look(connection)
+        _, _, rows = await look(connection)
         await due_schedules.fire(connection, rows, START)
         dues = await redis.zrange(Keys.SCHEDULES_DUE, 0, -1, withscores=True)
         delays.append({name: due / 1000 - (START + MINUTE).timestamp() for name, due in dues})
@@ -315,14 +315,14 @@ async def test_what_is_put_again_keeps_what_is_due_and_other_moments_begin_anew(
     await set_clock(redis, START + HOUR + SECOND)
 
     await schedules.put("daily", report.s("new"), crontab("0 8 * * *"))  # as an application does that starts then
-    await due_schedules.fire_due(connection)
+    await fire_stored(connection)
     info = await schedules.get("daily")
     assert info.last_run == START + HOUR
     assert connection.loads(await redis.get(Keys.JOB + info.last_id))["a"] == ("new",)
 
     await set_clock(redis, START + DAY + 2 * HOUR)
     await schedules.put("daily", report.s(), crontab("30 8 * * *"))
-    await due_schedules.fire_due(connection)
+    await fire_stored(connection)
     assert (await schedules.get("daily")).last_run == START + HOUR  # neither 08:00 nor 08:30 of this day
 
 
@@ -334,7 +334,7 @@ async def test_a_missed_moment_runs_once_within_its_window(
     await schedules.put("daily", report.s(), crontab("0 8 * * *", window=6 * HOUR))
     await set_clock(redis, START + HOUR + 3 * DAY + late)
 
-    await due_schedules.fire_due(connection)
+    await fire_stored(connection)
 
     info = await schedules.get("daily")
     due = START + HOUR + 3 * DAY
@@ -433,15 +433,15 @@ async def test_the_one_that_waits_stands_for_those_that_pass_and_is_never_too_la
     await set_clock(redis, START)
     await schedules.put("slow", report.s(), every(HOUR, window=timedelta(0)), overlap="queue")
     await set_clock(redis, START + HOUR)
-    await due_schedules.fire_due(connection)
+    await fire_stored(connection)
     for minutes in range(60, 220, 10):
         await set_clock(redis, START + minutes * MINUTE)
-        await due_schedules.fire_due(connection)
+        await fire_stored(connection)
     assert (await schedules.get("slow")).last_run == START + HOUR
 
     await Result(schedules.job_id("slow", START + HOUR)).revoke()
     await set_clock(redis, START + 230 * MINUTE)
-    await due_schedules.fire_due(connection)
+    await fire_stored(connection)
     assert (await schedules.get("slow")).last_run == START + 3 * HOUR
 
 
@@ -499,7 +499,7 @@ async def test_they_are_listed_a_part_at_a_time_the_next_one_first(redis: Redis,
     await declares.catch_up()
     for n in range(5, 0, -1):
         await schedules.put(f"r*{n}", report.s(), crontab(minute=0, hour=7 + n))
-    await due_schedules.fire_due(connection)
+    await fire_stored(connection)
 
     async def names(**asked: Any) -> list[str]:
         return [info.name for info in await schedules.list(**asked)]
@@ -599,7 +599,7 @@ async def test_what_somebody_else_wrote_keeps_no_other_schedule(
     await redis.set(f"{Keys.SCHEDULE}wrong type", "x")
     await set_clock(redis, START + HOUR)
 
-    await due_schedules.fire_due(connection)
+    await fire_stored(connection)
 
     assert [info.name for info in await schedules.list(containing="good") if info.last_run] == ["good"]
     assert await redis.zcount(Keys.SCHEDULES_DUE, 0, ms(START + HOUR)) == 0

@@ -1,41 +1,28 @@
-"""Fires the schedules that Redis has, whatever queues this worker serves: see due.lua and fire.lua."""
+"""Fires the schedules that Redis has, whatever queues this worker serves: see due.lua and fire.lua. A worker imports it
+when one is due."""
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from arq.utils import to_unix_ms
 
 from ..client.connection import JobsRedis
 from ..client.result import revoke_all
 from ..errors import SettingsMistake
-from ..schedules.stored_moments import due_and_next, read
 from ..store.stored_values import moment_of, text, whole
+from .stored_moments import due_and_next, read
 
 logger = logging.getLogger("arq.worker.jobs")
 
-AT_ONCE = 500  # As many as one look takes, see due.lua.
 WAITS_MS = 1000  # One that waits for its last run is looked at again after this long, or longer.
 UNREADABLE = timedelta(hours=1)
 
 
-async def fire_due(redis: JobsRedis) -> float:
-    """Fire all that is due; returns the seconds until the next one is."""
-    while True:
-        now, head, rows = await look(redis)
-        agains = await fire(redis, rows, moment_of(now)) if rows else []
-        if len(rows) < AT_ONCE:
-            soonest = min(agains if head < 0 else [head, *agains], default=None)
-            return float("inf") if soonest is None else max(soonest - now, 0) / 1000
+Row: TypeAlias = list[bytes]  # See due.lua.
 
 
-async def look(redis: JobsRedis) -> tuple[int, int, list[list[bytes]]]:
-    """The time, when the next one is due or -1, both in ms, and what is due: see due.lua."""
-    now, head, rows = await redis.run_script("due")
-    return whole(now), whole(head), rows
-
-
-async def fire(redis: JobsRedis, rows: list[list[bytes]], now: datetime) -> list[int]:
+async def fire(redis: JobsRedis, rows: list[Row], now: datetime) -> list[int]:
     """Fire these; when to look at each again."""
     words, to_cancel, agains = list[Any](), list[str](), list[int]()
     for name, version, when, last, jitter, overlap, last_id in rows:

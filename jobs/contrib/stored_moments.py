@@ -7,9 +7,9 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from ..errors import SettingsMistake
+from ..schedules import cron
+from ..schedules.schedule import Schedule, crontab, every, latest_of
 from ..values import checks
-from . import cron
-from .schedule import Schedule, crontab, every, latest_of
 
 READ_AT_ONCE = 10_000  # Schedules whose moments are kept in memory.
 _CRON = re.compile(r"(\S+ \S+ \S+ \S+ \S+) \(m/h/dM/MY/d\)(?: (\S+))?")
