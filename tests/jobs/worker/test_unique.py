@@ -17,6 +17,7 @@ import pytest
 
 from jobs import (
     CurrentJob,
+    Limit,
     Middleware,
     NotUnique,
     OutgoingCall,
@@ -72,6 +73,9 @@ all_of_it = task(name="unique.all", unique=Unique())(work)
 whole = task(name="unique.whole", unique=Unique(None))(work)
 until_start = task(name="unique.start", unique=Unique("user_id", until="start"))(work)
 strict = task(name="unique.strict", unique=Unique("user_id", on_conflict="error"))(work)
+per_region = task(
+    name="unique.per_region", unique=Unique("user_id", on_conflict="replace"), max_concurrency=Limit(1, per="region")
+)(work)
 replaced = task(name="unique.replaced", unique=Unique("user_id", on_conflict="replace"))(plain)
 throttled = task(name="unique.throttled", unique=Unique("user_id", window=timedelta(minutes=1)))(plain)
 debounced = task(name="unique.debounced", unique=Unique("user_id", debounce=5, max_wait=60))(plain)
@@ -98,7 +102,7 @@ async def durable(self: CurrentJob) -> tuple[str, int]:
     return holder, await self.run(once.s(1), name="later")
 
 
-TASKS = [durable, once, all_of_it, whole, until_start, strict, replaced, throttled, debounced, note, nested]
+TASKS = [per_region, durable, once, all_of_it, whole, until_start, strict, replaced, throttled, debounced, note, nested]
 
 
 async def journal_has(connection: JobsRedis, workflow: str, n: int) -> bool:
@@ -194,6 +198,26 @@ async def test_a_waiting_job_takes_the_new_arguments_and_a_running_one_goes_on(s
 
     assert await first.get(timeout=10) == await second.get(timeout=10) == "second"
     assert (second.existing, ran) == (True, [(1, "second")])
+
+
+async def test_new_arguments_wait_for_the_limits_of_their_own_key(start_worker: StartWorker) -> None:
+    connection = (await start_worker(tasks=TASKS)).pool
+    running = await per_region.delay(1, "eu")
+    await wait_until(lambda: ran, "the first to run")
+    waiting, stays = await per_region.apply_many([(2, "eu"), (3, "eu")])
+    await wait_until(lambda: _waits(connection, waiting.id), "the second to wait for its limit")
+
+    assert (await per_region.delay(2, "us")) == waiting
+    await wait_until(lambda: len(ran) == 2, "it to start in its new region")
+
+    assert ran == [1, 2]
+    assert await stays.state() == "PENDING"
+    go[0].set()
+    assert [await each.get(timeout=10) for each in (running, waiting, stays)] == [1, 2, 3]
+
+
+async def _waits(connection: JobsRedis, job_id: str) -> bool:
+    return any(reason.code == "concurrency-limit" for reason in await monitor.why(connection, job_id))
 
 
 async def test_a_window_counts_from_the_call_whatever_became_of_it(jobs_worker: Workers, jobs_clock: Clock) -> None:
