@@ -8,9 +8,9 @@ from ..client.connection import JobsRedis
 from ..client.submit import WORKFLOW_TASKS
 from ..store.stored_values import texts, whole
 from ..tasks.declarations import known_tasks
-from ..tasks.rate_limit import rate_text
 from .estimates import about_text
 from .model.counters import Count
+from .model.limits import rate_text
 from .model.worker_list import online
 from .ranges import last_minutes
 

@@ -28,13 +28,3 @@ def stored_rate(text: str | float | Decimal | None) -> str:
     if not 1_000 / FASTEST <= window_ms / count <= SLOWEST_S * 1_000:
         raise SettingsMistake(f"{mistake}give a rate between one a year and {FASTEST:,.0f} a second")
     return f"{count:.12f}".rstrip("0").rstrip(".") + f" {window_ms}"  # a plain decimal, never 1e+06
-
-
-def rate_text(stored: str) -> str:
-    """`10/s` of what Redis holds of a rate, `10 1000`; '' is no limit, and what scripts take for none."""
-    found = re.fullmatch(r"([0-9.e+-]{1,40}) ([0-9]{1,18})", stored)
-    if found is None:
-        return ""
-    window = int(found[2])
-    unit = next((unit for unit, ms in WINDOWS_MS.items() if ms == window), f"{window / 1000:g}s")
-    return f"{found[1]}/{unit}"

@@ -13,7 +13,7 @@ from ...errors import WrongValue
 from ...store.stored_values import text, whole
 from ...tasks import registry
 from ...tasks.limits import key_of, names_of
-from ...tasks.rate_limit import rate_text, stored_rate
+from ...tasks.rate_limit import WINDOWS_MS, stored_rate
 from ...values import checks
 from ...values.calls import awaited
 
@@ -183,3 +183,13 @@ async def keys_of_job(connection: JobsRedis, task: str, job_id: str) -> list[str
     """The keys of a job in the limits of its task, the last is '', of all its jobs."""
     stored = await connection.hget(connection.key.RECORD + job_id, "keys")  # type: ignore[misc]
     return [*filter(None, text(stored or b"").split("|")), ""]
+
+
+def rate_text(stored: str) -> str:
+    """`10/s` of what Redis holds of a rate, `10 1000`; '' is no limit, and what scripts take for none."""
+    found = re.fullmatch(r"([0-9.e+-]{1,40}) ([0-9]{1,18})", stored)
+    if found is None:
+        return ""
+    window = int(found[2])
+    unit = next((unit for unit, ms in WINDOWS_MS.items() if ms == window), f"{window / 1000:g}s")
+    return f"{found[1]}/{unit}"
