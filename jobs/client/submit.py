@@ -23,7 +23,6 @@ from ..workflows.canvas import Node, Signature, Workflow
 from ..workflows.stored_tree import from_dict, name_of
 from ..workflows.task_table import NOTHING, Settled, callbacks_of, first_queue, nodes_in, own_of, read_settled, settled
 from .plain_data import plain_callbacks, with_plain_data
-from .unique_calls import refuse_losses, without_losses
 
 WORKFLOW: Final = "jobs.workflow"  # The task that evaluates a stored tree on a worker.
 NAMED_WORKFLOW: Final = "jobs.named_workflow"
@@ -53,7 +52,7 @@ def calls_of(connection: Store, pairs: Sequence[tuple[Node, Mapping[str, Any]]],
     try:
         for n, (node, options) in enumerate(pairs):
             if UNIQUE:
-                refuse_losses(node, options)
+                _unique_calls().refuse_losses(node, options)
             node = with_plain_data(node) if ANNOTATED else node
             if node.options or not isinstance(node, Signature) or options.get("task_id"):
                 calls.append(call_of(connection, node, options, known))
@@ -138,7 +137,7 @@ def member_call(connection: Store, signature: Signature, caller: Caller, place: 
     terms = Terms.of(_inheriting(caller.headers, options), caller.known, LARGE_LIMIT)
     call = _task_call(connection, signature, terms, caller.known, LARGE_LIMIT, job_id)
     call.parent, call.path = caller.id, place
-    return without_losses(call, signature, "member")
+    return _unique_calls().without_losses(call, signature, "member") if call.unique else call
 
 
 def calls_that_follow(
@@ -154,7 +153,7 @@ def calls_that_follow(
         own_id = members.callback_id(job_id, mark, number)
         options = as_stored(node.options) if isinstance(node, Signature) else {}
         call = _call_of(connection, node, _inheriting(headers, options), read_settled(tree), own_id, LARGE_LIMIT)
-        return without_losses(call, node, "callback")
+        return _unique_calls().without_losses(call, node, "callback") if call.unique else call
 
     return [partial(made, number, tree) for number, tree in enumerate(trees)]
 
@@ -223,6 +222,10 @@ def check_arguments(node: Node) -> None:
             sendable.check_all((*here.args, *here.kwargs.values()))
         except EncodingError as error:
             raise _naming_the_argument(here, error) from error
+
+
+def _unique_calls() -> Any:  # imported when a task is unique
+    return import_module("..contrib.unique_calls", __package__)
 
 
 def _naming_the_argument(node: Node, error: EncodingError) -> EncodingError:

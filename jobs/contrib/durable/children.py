@@ -4,7 +4,6 @@ from typing import Any
 
 from ...client.plain_data import kept_of, rebuilt, with_plain_data
 from ...client.submit import call_of
-from ...client.unique_calls import refuse_losses
 from ...errors import WrongValue
 from ...store.call import Call
 from ...store.store import Store
@@ -17,6 +16,7 @@ from ...values import checks
 from ...workflows.canvas import Node, Signature
 from ...workflows.members import GIVEN
 from ...workflows.task_table import NOTHING, strangers
+from ..unique_calls import refuse_losses
 from .entries import digest_of
 
 

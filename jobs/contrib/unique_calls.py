@@ -26,7 +26,7 @@ def refuse_losses(node: Node, options: Mapping[str, Any], role: Role = "call") -
 
 def without_losses(call: Call, node: Node, role: Role) -> Call:
     """The same on a worker, where nobody could be refused: such a call has no key."""
-    if call.unique and _loss(node, {}, role):
+    if _loss(node, {}, role):
         call.unique = ()
     return call
 
