@@ -9,7 +9,7 @@
 -- bucket of a key, its list is empty, or as many are called.
 -- include: buckets, rates
 local NET_MS = 3600000 -- a job that waits for a holder comes up by itself after this, should the call be lost
-local PASSED_OVER, UNSERVED_MS = 1000, 30000
+local PASSED_OVER, KEYS_LOOKED_AT, UNSERVED_MS = 1000, 100, 30000
 local calls = 0 -- how many jobs with keys this script has called
 
 -- Would nobody claim what is called into this queue?
@@ -73,6 +73,28 @@ local function let_go_lapsed(queue, now)
   end
 end
 
+local function let_go_gone(task, bucket)
+  for _, holder in ipairs(redis.call('SMEMBERS', HOLDERS .. bucket.name)) do
+    if redis.call('EXISTS', IN_PROGRESS .. holder) == 0 then
+      let_go(holder, task)
+      if bucket.key then redis.call('SREM', HOLDERS .. bucket.name, holder) end -- it ended on a worker that knows no keys
+    end
+  end
+end
+
+-- A worker of an earlier release knows no keys: a job that was called may start and end there, and nobody of its keys is called.
+local function look_through_keys(takeover)
+  limits_of('')
+  for task in pairs(limits_of_tasks) do
+    local own = limits_of(task)
+    for _, key in ipairs(own.keyed and redis.call('ZRANDMEMBER', WAITING .. task, KEYS_LOOKED_AT) or {}) do
+      local bucket = keyed_buckets(key, own)[1]
+      if takeover then let_go_gone(task, bucket) end
+      call_for_room(bucket, KEYS_LOOKED_AT)
+    end
+  end
+end
+
 -- True if the job may run with those of this bucket that do; otherwise it waits for one of them to end.
 local looked_at = {}
 local function keep_concurrency(id, key, task, bucket, due, now, takeover)
@@ -81,12 +103,7 @@ local function keep_concurrency(id, key, task, bucket, due, now, takeover)
   if bucket.held and redis.call('SCARD', holders) <= bucket.holders then return true end -- unless there are fewer places now
   if takeover and redis.call('SCARD', holders) >= bucket.holders and not looked_at[bucket.name] then
     looked_at[bucket.name] = true
-    for _, holder in ipairs(redis.call('SMEMBERS', holders)) do
-      if redis.call('EXISTS', IN_PROGRESS .. holder) == 0 then
-        let_go(holder, task)
-        if bucket.key then redis.call('SREM', holders, holder) end -- it may have ended on a worker that knows no keys
-      end
-    end
+    let_go_gone(task, bucket)
   end
   if redis.call('SCARD', holders) >= bucket.holders then
     redis.call('ZADD', blocked, as_moment(tonumber(due) or now), id)

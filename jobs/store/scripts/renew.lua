@@ -26,6 +26,7 @@ for i = 6 + tasks + facts, #ARGV, 2 do
   end
 end
 local takeover = note_alive(now)
+look_through_keys(takeover)
 redis.call('ZADD', WORKERS, now, worker)
 redis.call('ZREMRANGEBYSCORE', WORKERS, '-inf', now - WORKER_FORGOTTEN_MS)
 redis.call('HSET', WORKER .. worker, 'seen', now, unpack(ARGV, 6 + tasks, 5 + tasks + facts))

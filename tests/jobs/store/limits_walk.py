@@ -57,9 +57,11 @@ class Walk:
         """Workers of both queues were there all the while."""
         self.now += ms
         await self.redis.set(self.redis.key.CLOCK, int(self.now))
-        held = [word for job in self.jobs.values() if job.worker for word in (job.id, job.token)]
-        if held:
-            await self.redis.run_script("renew", "w1", LEASE_MS, "default", 0, 0, *held)
+        ends = await now_ms(self.redis) + LEASE_MS
+        for job in self.jobs.values():
+            if job.worker:  # without the script that renews: it looks for places that are free, too
+                await self.redis.zadd(self.redis.key.LEASES + job.queue, {job.id: ends})
+                await self.redis.zadd(self.redis.key.queue_key(job.queue), {job.id: ends})
         moment = 1e15
         await self.redis.zadd(self.redis.key.SERVED, dict.fromkeys(QUEUES, moment))
         await self.redis.hset(self.redis.key.ALIVE, mapping={"seen": 9e14, "back": 0})  # type: ignore[misc]

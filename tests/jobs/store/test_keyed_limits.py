@@ -168,6 +168,27 @@ async def test_who_has_run_elsewhere_is_passed_over(redis_of_jobs: JobsRedis) ->
     await walk.drain()
 
 
+@pytest.mark.parametrize("looks", [False, True])
+async def test_a_call_that_is_lost_elsewhere_is_made_again_within_a_renewal(
+    redis_of_jobs: JobsRedis, looks: bool
+) -> None:
+    """The job that was called ran on a worker that knows no keys: that calls nobody of its keys."""
+    walk = await began(redis_of_jobs, ONE_EACH)
+    first, called, third = await call(walk, 1, 1, 1)
+    await walk.settle()
+    await walk.end(walk.jobs[first])
+    for key in (keys.Keys.JOB, keys.Keys.RECORD):
+        await redis_of_jobs.delete(f"{key}{called}")
+    await redis_of_jobs.zrem(keys.Keys.QUEUE, called)
+    del walk.jobs[called]
+
+    if looks:
+        await redis_of_jobs.run_script("renew", "w1", 60_000, "default", 0, 0)
+    await walk.claim("w1")
+
+    assert running(walk) == [third] * looks
+
+
 async def test_a_holder_that_ended_elsewhere_holds_its_place_until_somebody_looks(redis_of_jobs: JobsRedis) -> None:
     walk = await began(redis_of_jobs, ONE_EACH)
     [first] = await call(walk, 1)
