@@ -107,12 +107,12 @@ async def called(stage: Stage, folder: Path, prefix: str, n: int, seconds: float
         stage.sends += 1
 
 
-def unpacked(folder: Path) -> Path:
+def unpacked(folder: Path, release: str = RELEASE) -> Path:
     """The released code, from the history of this repository."""
-    command = ["git", "archive", RELEASE, "jobs", "tests/__init__.py", "tests/chaos"]
+    command = ["git", "archive", release, "jobs", "tests/__init__.py", "tests/chaos"]
     archive = subprocess.run(command, cwd=ROOT, capture_output=True)
     if archive.returncode:
-        raise RuntimeError(f"the history lacks {RELEASE}: clone it whole (git fetch --unshallow). {archive.stderr!r}")
+        raise RuntimeError(f"the history lacks {release}: clone it whole (git fetch --unshallow). {archive.stderr!r}")
     folder.mkdir()
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
         tar.extractall(folder, filter="data")
