@@ -119,6 +119,8 @@ def _about(operation: str, task: str) -> dict[str, Any]:
 
 def _outcome(span: Span, job: CurrentJob, error: BaseException) -> str:
     """Note on the span how the attempt ended. A member's failure is on the span of the member."""
+    if job.suspended:
+        return "suspended"
     known = next((word for kind, word in OUTCOMES.items() if isinstance(error, kind)), "")
     if not known and _is_retried(job, error):
         known = "retry"
