@@ -122,7 +122,7 @@ async def seen_badly(connection: JobsRedis, redis_url: str, things: tuple[Any, A
     """The questions and commands that fail, other than by saying what cannot be done: each turn tries some of them."""
     bad = {}
     for n, (name, asked) in enumerate(questions(connection, *things)):
-        if n % SLICES != turn % SLICES or not name.startswith(("monitor.", "Result.")) or name == "monitor.pause":
+        if n % SLICES != turn % SLICES or not name.startswith(("monitor.", "Result.")) or name in STOPS:
             asked.close()  # type: ignore[attr-defined]
             continue
         try:
@@ -142,6 +142,7 @@ async def seen_badly(connection: JobsRedis, redis_url: str, things: tuple[Any, A
 
 
 SLICES = 5
+STOPS = ("monitor.pause", "monitor.pause_limit")  # After these no job would run.
 COMMANDS = [
     words.split()
     for words in ("status", "inspect active", "inspect stats", "inspect queued", "inspect scheduled", "schedules",

@@ -64,7 +64,7 @@ def _arguments(asked: Any, redis: JobsRedis, ended: Result, flow: Result) -> lis
     known = {
         "connection": redis, "redis": redis, "job_id": ended.id, "workflow_id": flow.id, "task": "tests.multiply",
         "queue": "default", "worker": "w", "name": "none", "names": ["default"], "rate": "10/s", "who": "w",
-        "since": made.at, "until": made.at,
+        "since": made.at, "until": made.at, "field": "step:none",
         "what": "w", "target": "t", "result": "r", "doing": do, "eta": datetime(2099, 1, 1, tzinfo=UTC),
         "most": 10, "jobs": [], "terminate": False, "queues": ["default"], "found": [], "purge": [], "ids": [],
         "id": ended.id, "action": "purge", "query": [ended.id], "made": made, "plan_id": "p",
