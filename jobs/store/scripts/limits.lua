@@ -22,12 +22,12 @@ local pass_call
 
 -- Have the job that has waited longest look again whether it may run; false if none waits.
 local function call_next(bucket)
-  local called = true
-  for _ = 1, PASSED_OVER do
+  local taken = 0
+  while taken < PASSED_OVER do
     local head = redis.call('ZRANGE', BLOCKED .. bucket.name, 0, 0, 'WITHSCORES')
-    called = head[1] ~= nil
-    if not called then break end
+    if not head[1] then break end
     redis.call('ZREM', BLOCKED .. bucket.name, head[1])
+    taken = taken + 1
     local queue, state = unpack(redis.call('HMGET', RECORD .. head[1], 'queue', 'state'))
     queue = queue or 'default'
     if state ~= 'STARTED' and not is_terminal(state) then -- else a worker that knows no keys has run it
@@ -39,8 +39,8 @@ local function call_next(bucket)
       if calls < PASSED_OVER then pass_call(head[1], bucket.task) end -- it may have kept calls of its other buckets
     end
   end
-  note_waiting(bucket)
-  return called
+  if taken > 0 then note_waiting(bucket) end
+  return taken > 0
 end
 
 local function room_in(bucket)

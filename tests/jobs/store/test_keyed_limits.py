@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from jobs import Limit, connect
+from jobs import Limit, connect, task
 from jobs.client.connection import JobsRedis
 from jobs.store import keys
-from tests.jobs.store.command_counts import NOT_OF_A_SCRIPT, counted, listed
+from settings import ROOT
+from tests.jobs.store.command_counts import MANY, NOT_OF_A_SCRIPT, counted, each_more, listed
 from tests.jobs.store.limits_walk import TASK, Walk
+from tests.registered_tasks import forget
 
 ONE_EACH = Limit(1, per="a")
 
@@ -52,6 +54,26 @@ async def test_a_task_with_plain_limits_costs_what_it_cost(redis_of_jobs: JobsRe
         "DEL x 21, EXPIRE, HGET, HGETALL, HMGET x 21, HSET x 22, MGET, PUBLISH, SET x 20, SREM x 20, TIME, ZADD x 2, "
         "ZCARD, ZRANGE x 20, ZREM x 22, ZSCORE x 20"
     )
+
+
+async def plain(x: int, y: int) -> None: ...
+
+
+async def test_the_page_has_what_a_limit_by_key_takes(redis_of_jobs: JobsRedis) -> None:
+    more, none = Counter[str](), task(name="keyed.none")(plain)
+    keyed = task(name="keyed.each", max_concurrency=Limit(50, per="x"))(plain)
+    for called, times in ((none, -1), (keyed, 1)):
+        await redis_of_jobs.declare_limits(called.name, None, called.options.max_concurrency)
+        await counted(redis_of_jobs, 1, called=called)
+        one, many = [await counted(redis_of_jobs, n, called=called) for n in (1, MANY)]
+        for script in ("enqueue", "claim", "finish"):
+            more[script] += times * sum(each_more(one, many, script).values())
+
+    of_each = "enqueue {enqueue}, claim {claim} and finish {finish} ".format(**more)
+    text = f"{more.total()} commands more, whatever the number of keys: {of_each}"
+    assert text in (ROOT / "docs" / "cost.md").read_text(), more
+    for one_task in (none, keyed):
+        forget(one_task.name)
 
 
 async def test_100_000_keys_cost_a_job_what_one_costs(redis_of_jobs: JobsRedis) -> None:
@@ -211,6 +233,8 @@ async def test_rates_are_reached_together(redis_of_jobs: JobsRedis, others: int,
     claims = 0
     while walk.now < 3 * 60_000:
         await walk.claim("w1", wanted=100)
+        for job in running(walk):
+            await walk.end(walk.jobs[job])
         await walk.pass_time(await walk.next_due_ms())
         claims += 1
 
