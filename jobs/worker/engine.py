@@ -44,8 +44,6 @@ LAST_WAIT_S = 4  # How long to wait for cancelled jobs to end.
 class Engine:
     """Runs the jobs of the queues in *options*, in that order of priority, up to *max_jobs* at a time."""
 
-    look_at_schedules: Callable[[], None] = staticmethod(lambda: None)  # One may have been stored.
-
     def __init__(
         self, runner: Runner, options: WorkerOptions, *, max_jobs: int, poll_s: float, shut_down: Callable[[], None]
     ) -> None:
@@ -57,6 +55,7 @@ class Engine:
         self.started = 0
         self.quiet = False  # An operator paused its claims; running jobs go on, and the process stays.
         self._shut_down = shut_down
+        self.look_at_schedules: Callable[[], None] = lambda: None  # One may have been stored.
         self.held: dict[str, HeldJob] = {}  # Jobs that are ours until their outcome is recorded.
         self._tokens: dict[str, str] = {}
         self._not_for_us = set[str]()  # Jobs put back for a worker that knows their tasks: a burst leaves them.
