@@ -9,7 +9,7 @@
 -- bucket of a key, its list is empty, or as many are called.
 -- include: buckets, rates
 local NET_MS = 3600000 -- a job that waits for a holder comes up by itself after this, should the call be lost
-local PASSED_OVER, KEYS_LOOKED_AT, UNSERVED_MS = 1000, 100, 30000
+local PASSED_OVER, KEYS_LOOKED_AT, UNSERVED_MS = 300, 100, 30000 -- heads that one script passes over; keys; see is_deaf
 local calls = 0 -- how many jobs with keys this script has called
 
 -- Would nobody claim what is called into this queue?
@@ -35,8 +35,8 @@ local function call_next(bucket)
       wake(queue)
       if not bucket.keyed then break end
       calls = calls + 1
-      if not is_deaf(queue) then break end
-      if calls < PASSED_OVER then pass_call(head[1], bucket.task) end -- it may have kept calls of its other buckets
+      if calls >= PASSED_OVER or not is_deaf(queue) then break end
+      pass_call(head[1], bucket.task) -- it may have kept calls of its other buckets
     end
   end
   if taken > 0 then note_waiting(bucket) end
@@ -92,6 +92,7 @@ local function look_through_keys(takeover)
       if takeover then let_go_gone(task, bucket) end
       call_for_room(bucket, KEYS_LOOKED_AT)
     end
+    if own.keyed then call_for_room(own, KEYS_LOOKED_AT) end
   end
 end
 

@@ -190,6 +190,27 @@ async def test_who_has_run_elsewhere_is_passed_over(redis_of_jobs: JobsRedis) ->
     await walk.drain()
 
 
+@pytest.mark.parametrize("deaf", [1, 250, 2_000])
+async def test_who_waits_in_a_paused_queue_keeps_no_place_from_others(redis_of_jobs: JobsRedis, deaf: int) -> None:
+    """They are passed over, however deep that goes; of very many some at a time, with each renewal."""
+    walk = await began(redis_of_jobs, 1, ONE_EACH)
+    [first] = await call(walk, 0)
+    await walk.settle()
+    await call(walk, *range(1, deaf + 1), queue="other")
+    [last] = await call(walk, deaf + 1)
+    while await walk.is_anything_due():
+        await walk.claim("w1", wanted=500)
+    await walk.pause_queue()
+
+    await walk.end(walk.jobs[first])
+    await walk.claim("w1")
+    while deaf > 300 and not running(walk):
+        await redis_of_jobs.run_script("renew", "w1", 60_000, "default", 0, 0)
+        await walk.claim("w1")
+
+    assert running(walk) == [last]
+
+
 @pytest.mark.parametrize("looks", [False, True])
 async def test_a_call_that_is_lost_elsewhere_is_made_again_within_a_renewal(
     redis_of_jobs: JobsRedis, looks: bool
