@@ -27,9 +27,9 @@ class Suspension:
 
     def __init__(self, job: CurrentJob, held: HeldJob, history: History) -> None:
         self._job, self._held, self._history = job, held, history
-        self._waits = list[Wait]()
+        self._waits, self._futures = list[Wait](), set[asyncio.Future[None]]()
         self._under_way = 0
-        self._is_over = self._is_lost = False
+        self._is_over = self._is_lost = self._is_judged = False
 
     def begin(self) -> None:
         """Something is under way. CancelledError: the run is over."""
@@ -53,15 +53,20 @@ class Suspension:
         self.check()
         self._waits.append(wait)
         self._look_soon()
+        self._futures.add(future := asyncio.get_running_loop().create_future())
         try:
-            await asyncio.get_running_loop().create_future()
+            await future
         finally:
+            self._futures.discard(future)
             if not self._is_over:  # its caller waits no longer, as in a timeout of its own
                 self._waits.remove(wait)
         raise AssertionError
 
     def judged(self, outcome: Outcome) -> Outcome:
         """The outcome of this run: what its code came to is dropped once it was suspended."""
+        self._is_judged = True
+        for future in [*self._futures]:  # of waits that code has left behind
+            future.cancel()
         if self._is_lost:
             return Outcome(PENDING, why="its claim was lost")
         if self._is_over:
@@ -77,7 +82,9 @@ class Suspension:
             loop.call_soon(loop.call_soon, self._look)
 
     def _look(self) -> None:
-        if self._under_way or not self._waits or self._is_over or self._held.stopped or self._held.task is None:
+        if self._under_way or not self._waits or self._held.stopped or self._held.task is None:
+            return
+        if self._is_over or self._is_judged:  # code that has returned may have left a wait behind
             return
         self._is_over = self._job.suspended = True
         self._held.stopped = "suspended"

@@ -135,6 +135,8 @@ class EagerRedis(JobsRedis):
             held = self._held(call, retries)
             held.task = asyncio.create_task(runner.run(held))  # one of its own, which a suspension can cancel
             outcome = await held.task
+            if held.thread is not None:  # the code of the next run begins when that of this one has ended
+                await asyncio.wait([held.thread])
             if outcome.ends:
                 return await self._end(held, outcome)
             if outcome.state == "SUSPENDED":

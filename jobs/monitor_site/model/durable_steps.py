@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -11,7 +12,7 @@ from ...client.connection import JobsRedis
 from ...errors import EncodingError, NotRetried, ResultUnknown
 from ...store.store import TAKEN, now
 from ...store.stored_values import moment, text
-from ...tasks.masking import HIDDEN, without_secrets
+from ...tasks.masking import HIDDEN, Mark, without_secrets
 from ...tasks.secret_names import is_secret
 from ...values.exceptions import error_line
 from ...values.short_text import text as shown
@@ -22,6 +23,7 @@ from .job_row import JobRow
 from .search import row_of, rows_of
 
 VALUE_CHARS, VALUES = 300, 2_000
+MOST_STEPS, ENTRY_BYTES = 500, 4_096  # That are read at once.
 MOST_WAITING = 500
 KINDS = {"S": "step", "F": "step", "T": "sleep", "C": "child", "W": "event"}
 """By the first letter of an entry: see contrib/durable/entries.py."""
@@ -69,22 +71,28 @@ class Awaiting:
     waits: list[StepRow]
 
 
-async def steps(connection: JobsRedis, job_id: str) -> list[StepRow]:
-    """What is recorded of a job, in the order of recording; [] of one without steps."""
-    entries, journal = await _stored().read(connection, job_id)
+async def steps(connection: JobsRedis, job_id: str, most: int = MOST_STEPS) -> list[StepRow]:
+    """What is recorded of a job, in the order of recording; [] of one without steps. Of more than *most* steps waits
+    and children, and some of the others.
+    """
+    _, found = await connection.run_script("steps", job_id, most, ENTRY_BYTES)
     at = await now(connection)
-    found = [_row(job_id, field, data, journal.get(field, b""), at) for field, data in entries.items()]
-    return [row for _, row in sorted(found, key=lambda pair: pair[0])]
+    rows = [_row(job_id, text(field), entry, size, end, at) for field, entry, size, end in found]
+    return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
+
+
+async def count_steps(connection: JobsRedis, job_id: str) -> int:
+    return int(await connection.hlen(connection.key.STEPS + job_id))  # type: ignore[misc]
 
 
 def open_waits(rows: Sequence[StepRow]) -> list[StepRow]:
     return [row for row in rows if row.state == "waiting"]
 
 
-def _row(job_id: str, field: str, data: bytes, end: bytes, at: datetime) -> tuple[int, StepRow]:
+def _row(job_id: str, field: str, data: bytes, size: int, end: bytes, at: datetime) -> tuple[int, StepRow]:
     kind_of_name, _, name = field.partition(":")
     try:
-        entry = _stored().Entry.read(data, encoding.loads_inert)
+        entry = _stored().Entry.read(data, partial(_read, size=size))
     except EncodingError:  # a type of the application, or damaged
         return 0, StepRow(field, name, kind_of_name, "done", None, None, None, "<not shown>", "")
     kind = KINDS.get(entry.letter, kind_of_name)
@@ -105,6 +113,17 @@ def _row(job_id: str, field: str, data: bytes, end: bytes, at: datetime) -> tupl
     return entry.number, StepRow(field, name, kind, state, moment(entry.started), ended, until, line, child, by, note)
 
 
+def _read(data: bytes, size: int) -> list[Any]:
+    """The parts of an entry of *size* bytes, whose end may be cut off: then its value is a word about it."""
+    if len(data) + 1 == size:
+        return list(encoding.loads_inert(data))
+    try:
+        reader = encoding.unpacker(data)
+        return [*(reader.unpack() for _ in range(reader.read_array_header() - 1)), Mark(f"<{size:,} bytes>", "")]
+    except Exception as error:
+        raise EncodingError("what is kept of a step is none") from error
+
+
 def _end(end: bytes) -> tuple[str, Any, dict[str, Any]]:
     """The state, value and more of an entry of the journal; '' is none yet."""
     if not end:
@@ -113,14 +132,16 @@ def _end(end: bytes) -> tuple[str, Any, dict[str, Any]]:
         return "timed-out", None, {}
     try:
         stored = encoding.loads_inert(end[1:]) if end[1:] else {"r": None}
-    except EncodingError:
-        stored = {"r": "<not shown>"}
+    except EncodingError:  # a type of the application, or cut off
+        stored = {"r": Mark("<not shown>", "")}
     return "done" if end[:1] == b"S" else "failed", stored.get("r"), stored
 
 
 def _shown(name: str, value: Any) -> str:
     if is_secret(name.partition("[")[0]):
         return HIDDEN
+    if isinstance(value, Mark):
+        return str(value)
     if isinstance(value, BaseException):
         return error_line(value, VALUE_CHARS)
     return shown(without_secrets(value, most=VALUES), VALUE_CHARS)
@@ -130,7 +151,7 @@ async def awaiting(connection: JobsRedis) -> list[Awaiting]:
     """The jobs that wait for events, those that wait longest first; MOST_WAITING at most."""
     found = await connection.zrange(connection.key.AWAITING, 0, MOST_WAITING - 1, withscores=True)
     since = {text(job_id): at for job_id, at in found}
-    rows = await rows_of(connection, list(since))
+    rows = [row for row in await rows_of(connection, list(since)) if row.hold == "suspended"]
     waits = {row.id: open_waits(await steps(connection, row.id)) for row in rows}
     return [Awaiting(row, moment(since[row.id]), [one for one in waits[row.id] if one.kind == "event"]) for row in rows]
 

@@ -12,6 +12,7 @@ from .. import job_detail, job_timeline, live, model, request_args
 from ..acting import Outcome, act
 from ..actions import of_jobs
 from ..durable_timeline import drawn
+from ..model.durable_steps import count_steps
 from ..options import given, redis
 from ..routes import blueprint
 from ..web.messages import Message
@@ -30,7 +31,16 @@ async def job() -> ResponseReturnValue:
         events = job_timeline.timeline_of(found.info, at) if found.info else []
         is_cut = await redis().hstrlen(redis().key.RECORD + job_id, "log") > FULL_LOG  # type: ignore[misc]
         steps = drawn(await model.steps(redis(), job_id), (found.info and found.info.finished) or at)
-        return {"job": found, "steps": steps, "now": at, "events": events, "is_cut": is_cut, "trace_url": trace}
+        n = await count_steps(redis(), job_id) if steps else 0
+        return {
+            "job": found,
+            "steps": steps,
+            "steps_count": n,
+            "now": at,
+            "events": events,
+            "is_cut": is_cut,
+            "trace_url": trace,
+        }
 
     return await live.page("monitor/job.html", look)
 

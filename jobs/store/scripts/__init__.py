@@ -19,7 +19,7 @@ _WORDS = re.compile(rf"--.*|'[^'\n]*'|\b({'|'.join(NAMES | NUMBERS)})\b")  # Com
 Name: TypeAlias = Literal[
     "alone", "aside", "bulk", "child", "claim", "due", "enqueue", "find", "finish", "fire", "forget", "fork", "leave",
     "mark", "members", "move", "note", "pause", "progress", "put", "queues", "read", "refuse", "release", "renew",
-    "reschedule", "resume", "revoke", "send_event", "set_limits", "steer", "step", "time_out",
+    "reschedule", "resume", "revoke", "send_event", "set_limits", "steer", "step", "steps", "time_out",
 ]  # fmt: skip
 
 

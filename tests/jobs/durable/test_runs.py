@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -83,11 +84,31 @@ def in_process(self: CurrentJob) -> Any:
     return self.blocking.step("x", note_in_thread, "x")
 
 
+@task(name="durable.leaves_a_wait", bind=True)
+async def leaves_a_wait(self: CurrentJob) -> str:
+    left.append(asyncio.create_task(self.sleep(60)))  # type: ignore[arg-type]
+    return await self.step("last", note, "last")
+
+
+left: list[asyncio.Task[None]] = []
+
+
+@task(name="durable.ends_slowly", bind=True)
+def ends_slowly(self: CurrentJob) -> str:
+    seen.append("begin")
+    try:
+        self.blocking.sleep(5)
+    finally:
+        time.sleep(0.05)
+        seen.append("end")
+    return "done"
+
+
 @pytest.fixture
 async def worker(jobs_worker: Workers) -> AsyncIterator[Worker]:
     done.clear()
     seen.clear()
-    own = [hooked, soft, tells_itself, revoked_while_it_runs, plain_timeout, in_process]
+    own = [hooked, soft, tells_itself, revoked_while_it_runs, plain_timeout, in_process, leaves_a_wait]
     async with jobs_worker(tasks=[*tasks.ALL, *own], middleware=[Seen()]) as worker:
         worker.pool.replays = False
         yield worker
@@ -145,6 +166,20 @@ async def test_called_directly_each_is_done_here_and_now() -> None:
     assert await tasks.tries(2, 2) == 3
     with pytest.raises(QuarqError, match="no event 'word' reaches that"):
         await tasks.waits(1)
+
+
+async def test_a_wait_that_code_has_left_behind_does_not_keep_its_end(worker: Worker, jobs_clock: Clock) -> None:
+    result = await leaves_a_wait.delay()
+    await jobs_clock.advance(minutes=5)
+    assert await result.get(timeout=5) == "last"
+    await asyncio.gather(*left, return_exceptions=True)
+
+
+async def test_a_thread_ends_before_the_next_run_begins() -> None:
+    seen.clear()
+    with eager():
+        assert await (await ends_slowly.delay()).get() == "done"
+    assert seen == ["begin", "end", "begin", "end"]
 
 
 async def test_in_eager_mode_a_wait_for_nothing_but_an_event_is_refused() -> None:

@@ -36,7 +36,7 @@ async def shown(self: CurrentJob) -> Any:
 @pytest.fixture
 async def worker(jobs_worker: Workers) -> AsyncIterator[Worker]:
     done.clear()
-    async with jobs_worker(tasks=[shown, *tasks.ALL]) as worker:
+    async with jobs_worker(tasks=[shown, many, *tasks.ALL]) as worker:
         worker.pool.replays = False
         yield worker
 
@@ -97,3 +97,32 @@ async def test_what_cannot_be_done(worker: Worker, jobs_clock: Clock) -> None:
         await monitor.run_from(redis, result.id, "step:none")
     assert await monitor.steps(redis, "nobody") == []
     await result.revoke()
+
+
+async def test_of_many_steps_and_of_large_values_the_beginning_is_read(worker: Worker, jobs_clock: Clock) -> None:
+    redis, result = worker.pool, await many.delay(1_200)
+    await jobs_clock.advance()
+    found = await monitor.steps(redis, result.id)
+
+    assert len(found) == 500
+    assert [one.kind for one in found if one.kind != "step"] == ["event"]
+    large = next(one for one in await monitor.steps(redis, result.id, 2_000) if one.name == "large")
+    assert large.value == "<100,051 bytes>"
+    assert large.began is not None
+    await result.send_event("word", "x" * 100_000)
+    assert await result.get(timeout=5) == 1_200
+    [event] = [one for one in await monitor.steps(redis, result.id) if one.kind == "event"]
+    assert (event.state, event.value) == ("done", "<not shown>")
+
+
+async def large() -> str:
+    return "x" * 100_000
+
+
+@task(name="durable.many", bind=True)
+async def many(self: CurrentJob, n: int) -> int:
+    await self.step("large", large)
+    for number in range(n):
+        await self.step("row", note, "x", key=number)
+    await self.wait_for_event("word")
+    return n

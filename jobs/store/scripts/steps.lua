@@ -1,0 +1,16 @@
+-- What is recorded of a job, as far as people look at it: the beginning of each entry, waits and children before other steps.
+-- ARGV: id, most entries, most bytes of each   Returns how many there are, and for each: field, entry, its bytes, what its
+--   journal has under that name or ''.   Changes nothing.
+local id, most, bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local fields, answer = redis.call('HKEYS', STEPS .. id), {}
+table.sort(fields, function(a, b)
+  local first, second = a:sub(1, 5) == 'step:', b:sub(1, 5) == 'step:'
+  if first ~= second then return second end
+  return a < b
+end)
+for i = 1, math.min(#fields, most) do
+  local field = fields[i]
+  local entry, ended = redis.call('HGET', STEPS .. id, field) or '', redis.call('HGET', JOURNAL .. id, field) or ''
+  answer[#answer + 1] = { field, entry:sub(1, bytes), #entry, ended:sub(1, bytes) }
+end
+return { #fields, answer }
