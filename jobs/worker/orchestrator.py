@@ -12,10 +12,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from .. import encoding
 from ..client.decorator import task
 from ..client.submit import NAMED_WORKFLOW, WORKFLOW, Caller, member_call
-from ..errors import NotUnique, QuarqError, QueueUnavailable, RemoteError
+from ..errors import QuarqError, QueueUnavailable, RemoteError
 from ..store import default
 from ..store.call import Answer, Call, refuse
 from ..store.cancellation import wait_at_most
@@ -201,9 +200,7 @@ class Orchestration:
             self._over.set()
 
     async def _not_unique(self, call: Call, holder: str) -> None:
-        """Another job has the key of a member, which has failed: in the journal, for later evaluations too."""
-        entry = b"F" + encoding.dumps({"s": False, "r": NotUnique(call.task, holder)})
-        await self._redis.run_script("refuse", self._id, call.path, entry)
+        await members.refuse_member(self._redis, call, holder)
         await self._read([call.path])
 
     def _hear(self, ended: Mapping[str, bytes | None], run: str) -> None:
@@ -252,7 +249,7 @@ class Orchestration:
             future.set_result(value)
         else:
             future.set_exception(value)
-            if entry.startswith(b"F") and not isinstance(value, NotUnique):  # which no end of its own has counted
+            if entry.startswith(b"F"):
                 self._failures.append(place)
 
     def _start(self, step: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:

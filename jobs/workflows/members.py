@@ -14,7 +14,9 @@ from typing import Any, Final
 import msgpack
 
 from .. import encoding
-from ..errors import RemoteError, TaskRevoked
+from ..errors import NotUnique, RemoteError, TaskRevoked
+from ..store import keys
+from ..store.call import Call
 from ..store.store import Store
 from ..store.stored_values import chunked, text
 from .canvas import LINK_ERROR, Path
@@ -23,6 +25,8 @@ from .stored_tree import Tree, along, kind_of, read
 GIVEN: Final = "::"  # The separator below a given id, and before the place of a callback.
 MADE: Final = ":"
 SEPARATOR: Final = "separator"  # Where the root of a stored tree says which one it is; MADE where it does not.
+
+KEPT_CALL_BYTES: Final = 65_536  # A member's call up to this size is kept with its outcome, where pages look for it.
 
 _RESERVED = re.compile(r"::(-|-?[0-9]+(\.-?[0-9]+)*)\Z")
 
@@ -64,6 +68,17 @@ class MemberFailed(Exception):
     def __init__(self, error: BaseException) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+async def refuse_member(redis: Store, call: Call, holder: str) -> NotUnique:
+    """The job *holder* has the key of a member: it has failed, for every evaluation of its workflow."""
+    error = NotUnique(call.task, holder)
+    result = encoding.dumps({"s": False, "r": error})
+    if redis.is_own_encoding and len(call.payload) <= KEPT_CALL_BYTES:  # for people who look
+        result = encoding.joined(call.payload, result)
+    words = (call.parent, call.path, call.id, call.task, call.queue, result, str(error))
+    await redis.run_script("refuse", *words, keys.RESULT_EXPIRES_MS, keys.HISTORY_LENGTH)
+    return error
 
 
 def read_entry(entry: bytes) -> tuple[bool, Any]:

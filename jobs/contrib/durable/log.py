@@ -3,15 +3,14 @@
 from functools import partial
 from typing import Any, Protocol
 
-from ... import encoding
-from ...errors import NotUnique, StepsFull
+from ...errors import StepsFull
 from ...store.call import Call
 from ...store.keys import MOST_STEPS, STEPS_BYTES
 from ...store.outage import Outage
 from ...store.store import CLASH, REFUSED
 from ...store.stored_values import text
 from ...worker.execution.claimed_job import HeldJob
-from ...workflows.members import Revoked
+from ...workflows.members import Revoked, refuse_member
 
 LOST, TOO_MANY, TOO_LARGE = -1, -2, -3  # Answers of recording.lua.
 _outage = Outage("record steps")
@@ -65,11 +64,8 @@ class RedisLog:
         if stored == [REFUSED]:
             raise Revoked
         if stored and isinstance(stored[0], bytes):
-            refused = NotUnique(call.task, text(stored[0]))
-            ended = b"F" + encoding.dumps({"s": False, "r": refused})
-            await _outage.keep_trying(
-                partial(self._redis.run_script, "refuse", self._job.id, field, ended), only_away=True
-            )
+            note = partial(refuse_member, self._redis, call, text(stored[0]))
+            refused = await _outage.keep_trying(note, only_away=True)
             await self.record(field, entry)
             raise refused
         if stored == [CLASH]:

@@ -1,5 +1,19 @@
--- A member of a workflow that another job keeps from being called has failed: its end is noted, unless the workflow has ended.
--- ARGV: workflow, path, entry for its journal   Returns 1 if it was noted now.
+-- A member of a workflow, or a child of a job, that the key of another job keeps from being called has failed without a run: this
+-- is its record and its end, unless its workflow has ended, or knows its end.
+-- ARGV: workflow, path, id, task, queue, result, why, result ttl ms, history kept   Returns 1 if it was noted now.
 -- flags: allow-oom
-if redis.call('EXISTS', JOB .. ARGV[1]) == 0 then return 0 end
-return redis.call('HSETNX', JOURNAL .. ARGV[1], ARGV[2], ARGV[3])
+-- include: limits, counting, unique, ending, attempts
+local workflow, path, id, task, queue, result, why, ttl, history_kept = unpack(ARGV)
+local now = now_ms()
+if redis.call('EXISTS', JOB .. workflow) == 0 or redis.call('HEXISTS', JOURNAL .. workflow, path) == 1 then return 0 end
+local at = as_text(now)
+redis.call('HSET', RECORD .. id, 'task', task, 'queue', queue, 'enqueued', at, 'due', at, 'parent', workflow, 'path', path)
+log_attempt(id, '', cmsgpack.pack({ 0, '', now, now, 'FAILURE', why }))
+end_job(id, 'FAILURE', result, tonumber(ttl), now, { queue = queue, task = task, parent = workflow })
+count(task, 'FAILURE', false, false)
+settle_endings()
+write_counters(now)
+trim_history(tonumber(history_kept))
+tell_waiters()
+publish_events(now)
+return 1

@@ -19,13 +19,13 @@ from ...values.exceptions import traceback_text, whole_text
 from ...values.sendable import DEPTH, check, too_large
 from ...values.short_text import said, text
 from ...workflows.canvas import LINK, LINK_ERROR
+from ...workflows.members import KEPT_CALL_BYTES
 from .claimed_job import FAILURE, PARKED, RETRY, SUCCESS, SUSPENDED, CallData, HeldJob, Outcome, request_of
 from .job_log import reason_of
 from .runnables import decode_call
 
 logger = logging.getLogger("arq.worker.jobs")
 
-KEPT_CALL_BYTES = 65_536  # A member's call up to this size is kept with its outcome, where pages look for it.
 FOREVER_MS = 100 * 365 * 86_400_000
 
 Row: TypeAlias = list[str | bytes | int]  # The words of finish.lua for one job.

@@ -282,7 +282,14 @@ async def test_a_member_whose_key_is_taken_fails(start_worker: StartWorker, conn
     refused, noted = await forgiving.get(timeout=10)
     assert isinstance(refused, NotUnique)
     assert tuple(noted) == (4,)
-    assert await connection.zscore(connection.key.UNSUCCESSFUL, workflow.id)
+    [refused, *others, _] = await workflow.children()
+    assert [await one.state() for one in (refused, *others)] == ["FAILURE", "SUCCESS", "SUCCESS"]
+    assert (await monitor.call_of(connection, refused.id) or monitor.MaskedCall()).task == once.name
+    detail = await monitor_site.job(connection, refused.id)
+    assert detail is not None
+    assert f"job {first.id} has the key of this call" in detail.error
+    assert detail.can_retry is False
+    assert await connection.zscore(connection.key.UNSUCCESSFUL, refused.id)
     assert await workflow.retry_failed()
     assert (await workflow.get(timeout=10))[0][:2] == [VALUE, 2]
 
