@@ -51,7 +51,7 @@ async def missed(connection: Any, name: str, since: datetime, until: datetime) -
         raise WrongValue(f"until={until}: it is to come, and the schedule fires by itself then")
     try:
         moments = list(islice(between(read(info.when), since, until), MOST + 1))
-    except SettingsMistake as error:
+    except (SettingsMistake, OverflowError) as error:
         raise WrongValue(f"schedule {checks.shown(name)}: {error}") from None
     if len(moments) > MOST:
         raise WrongValue(f"since={since}: from then on there are more than {MOST:,} moments; take a shorter span")

@@ -9,7 +9,6 @@ from arq.utils import to_unix_ms
 
 from ..client.connection import JobsRedis
 from ..client.result import revoke_all
-from ..errors import SettingsMistake
 from ..store.stored_values import moment_of, text, whole
 from .stored_moments import due_and_next, read
 
@@ -48,6 +47,6 @@ def _planned(name: str, when: str, jitter_ms: int, last_ms: int, now: datetime) 
     try:
         schedule = read(when)
         return due_and_next(name, schedule, timedelta(milliseconds=jitter_ms), moment_of(last_ms), now.astimezone(UTC))
-    except (SettingsMistake, OverflowError) as error:
+    except Exception as error:  # somebody else may have written there: it keeps no other from firing
         logger.error("schedule %s cannot be fired, it is left for an hour: %s", name, error)
         return None, now + UNREADABLE

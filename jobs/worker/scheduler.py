@@ -41,7 +41,7 @@ class Scheduler:
         self._zone = zone or UTC
         self.next_moments: dict[str, datetime] = {}  # Of each schedule by its name; one in the past is about to fire.
         self.woken = asyncio.Event()  # Set: it looks at the clock now.
-        self._outage = Outage("fire schedules")
+        self._outage, self._outage_of_stored = Outage("fire schedules"), Outage("fire stored schedules")
         self._declared = datetime.min.replace(tzinfo=UTC)
 
     async def catch_up(self) -> None:
@@ -74,7 +74,9 @@ class Scheduler:
 
     async def _fire_due(self) -> None:
         self.woken.clear()
-        wait_s = await fire_stored(self._redis)
+        wait_s = 1.0  # if that fails
+        async with self._outage_of_stored.attempt():  # it keeps no declared one waiting
+            wait_s = await fire_stored(self._redis)
         if self._cron_jobs:
             wait_s = min(wait_s, await self._fire_declared())
         await wait_at_most(min(wait_s, LONGEST_SLEEP_S), self.woken.wait())

@@ -76,15 +76,15 @@ def _info(name: str, about: Mapping[bytes, bytes], now: int) -> ScheduleInfo:
 
 
 def _next_of(fields: Mapping[str, str], now: datetime) -> tuple[datetime | None, tuple[datetime, ...]]:
-    """Of a stored one: the first moment that is not handled, and the next few."""
+    """Of a stored one: the first moment that is not handled, and the next few. Anybody may have written there."""
     try:
         schedule = _contrib("stored_moments").read(fields["when"])
-    except SettingsMistake:
+        coming = [schedule.next_after(now)]
+        while len(coming) < MOMENTS_SHOWN:
+            coming.append(schedule.next_after(coming[-1]))
+        return schedule.next_after(moment_of(fields["last"])), tuple(coming)
+    except (SettingsMistake, OverflowError, ValueError):
         return None, ()
-    coming = [schedule.next_after(now)]
-    while len(coming) < MOMENTS_SHOWN:
-        coming.append(schedule.next_after(coming[-1]))
-    return schedule.next_after(moment_of(fields["last"])), tuple(coming)
 
 
 async def overdue(connection: Store) -> tuple[int, float]:

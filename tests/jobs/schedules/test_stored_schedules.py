@@ -588,10 +588,11 @@ async def test_what_somebody_else_wrote_keeps_no_other_schedule(
     redis: Redis, connection: JobsRedis, caplog: pytest.LogCaptureFixture
 ) -> None:
     await set_clock(redis, START)
-    for name in ("bad when", "bad last", "bad window", "bad queue", "wrong type", "gone", "good"):
+    for name in ("bad when", "bad last", "far last", "bad window", "bad queue", "wrong type", "gone", "good"):
         await schedules.put(name, report.s(), every(HOUR))
     await redis.hset(f"{Keys.SCHEDULE}bad when", "when", "at noon")
     await redis.hset(f"{Keys.SCHEDULE}bad last", "last", "yesterday")
+    await redis.hset(f"{Keys.SCHEDULE}far last", "last", 10**17)
     await redis.hset(f"{Keys.SCHEDULE}bad window", "window", "wide")
     await redis.hset(f"{Keys.SCHEDULE}bad queue", "queue", "odd")
     await redis.set("arq:queue:odd", "no queue")
