@@ -10,6 +10,7 @@ import msgpack
 
 from ...client.connection import JobsRedis
 from ...errors import WrongValue
+from ...store.store import now_ms
 from ...store.stored_values import text, whole
 from ...tasks import registry
 from ...tasks.limits import key_of, names_of
@@ -130,6 +131,7 @@ async def limit_list(connection: JobsRedis, task: str, key: str | None = None) -
 async def _infos(connection: JobsRedis, task: str, of: list[str]) -> list[LimitInfo]:
     own = [f"{task}|{what}" for what in ("rate", "holders", *SET_OF_TASK.values())]
     rate, most, *of_task = await connection.hmget(connection.key.LIMITS, own)  # type: ignore[misc]
+    ms = await now_ms(connection)
     declared = await families(connection, task) | {"": (text(rate), whole(most) or None)}
     async with connection.pipeline(transaction=False) as pipe:
         for key in of:
@@ -137,7 +139,7 @@ async def _infos(connection: JobsRedis, task: str, of: list[str]) -> list[LimitI
             pipe.hmget(connection.key.OVERRIDES + task, [f"{key}|{what}" for what in SET_OF_TASK])
             pipe.scard(connection.key.HOLDERS + bucket)
             pipe.zcard(connection.key.BLOCKED + bucket)
-            pipe.zcard(connection.key.PLACES + bucket)
+            pipe.zcount(connection.key.PLACES + bucket, f"({ms}", "+inf")  # others wait for something wider
         found = await pipe.execute()
     rows = zip(of, found[::4], found[1::4], found[2::4], found[3::4], strict=True)
     return [
