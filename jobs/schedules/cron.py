@@ -51,8 +51,8 @@ def five(text: object) -> dict[str, Field]:
     read them differently."""
     fields = text.split() if isinstance(text, str) and len(text) <= LONGEST_TEXT else ()
     if len(fields) != len(ORDER):
-        what = "minute, hour, day of month, month, day of week"
-        raise SettingsMistake(f"fields={checks.shown(text)}: give five fields with blanks between them: {what}")
+        what = "five fields with blanks between them: minute, hour, day of month, month, day of week, as '0 8 * * 1-5'"
+        raise checks.refusal(SettingsMistake, "fields", text, what)
     found: dict[str, Field] = dict(zip(ORDER, fields, strict=True))
     if not any(str(found[day]).startswith("*") for day in ("day_of_month", "day_of_week")):
         raise SettingsMistake(

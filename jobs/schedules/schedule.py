@@ -23,7 +23,7 @@ from .cron import Field
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OF_ARQ: dict[str, Any] = dict.fromkeys(field.name for field in fields(CronJob))
 _OF_ARQ |= {"name": "", "microsecond": 0, "run_at_startup": False, "unique": True}
-_FIVE = re.compile(r"\s*[0-9*]\S*(\s+\S+){4}\s*")  # Five fields: no name of a task looks like these.
+_MOMENTS = re.compile(r"\s*([0-9*/,-]+$|@)|.*[ \t]")  # What begins like this is no name of a task.
 _REACHES = (timedelta(hours=1), timedelta(days=1), timedelta(days=32), timedelta(days=366 * 41))
 
 
@@ -116,14 +116,15 @@ class crontab(Schedule):
         timezone: str | tzinfo | None = None,
         window: timedelta = timedelta(hours=1),
     ) -> None:
-        if fields is None and isinstance(task, str) and _FIVE.fullmatch(task):
-            task, fields = None, task
-        super().__init__(task, name, args, kwargs, window)
         given = dict(zip(cron.ORDER, (minute, hour, day_of_month, month_of_year, day_of_week), strict=True))
-        if fields is not None:
+        if fields is None and isinstance(task, str) and _MOMENTS.match(task) and registry.find(task) is None:
+            task, fields = None, task
+        read = None if fields is None else cron.five(fields)
+        super().__init__(task, name, args, kwargs, window)
+        if read is not None:
             if any(field != "*" for field in given.values()):
                 raise SettingsMistake(f"fields={checks.shown(fields)}: the text has all five; leave the others out")
-            given = cron.five(fields)
+            given = read
         self.due = cron.moments(**given)
         with checks.as_settings_mistake():
             self.timezone = checks.or_none(checks.zone)("timezone", timezone)

@@ -115,13 +115,14 @@ class Worker(ArqWorker):
 
     async def _run_engine(self) -> None:
         """Run jobs, and what a worker does by the clock, until it is stopped or there is no more to do."""
+        found = dict(runnables(self, self._options.around_runs(), self._given))  # before a schedule of theirs is stored
         scheduler = self.scheduler = Scheduler(self._redis, self.cron_jobs, self._options.queues[-1], self.timezone)
         await scheduler.catch_up()
         if not self.allow_pick_jobs or asyncio.current_task().cancelling():  # type: ignore[union-attr]
             return  # it was stopped meanwhile: a library's own timeout has swallowed the cancellation
         runner = runner_type()(
             self._redis,
-            dict(runnables(self, self._options.around_runs(), self._given)),
+            found,
             Hooks(self.on_job_start, self.on_job_end, self.after_job_end),
             self.ctx,
             self._options.unknown_task_patience,

@@ -21,7 +21,7 @@ from arq.worker import func
 from ..client.decorator import Task
 from ..client.middleware import Around, AroundMiddleware, Middleware, check_middleware, with_automatic
 from ..client.submit import WORKFLOW_TASKS
-from ..errors import SettingsMistake
+from ..errors import SettingsMistake, UnknownTask
 from ..schedules.schedule import Schedule
 from ..store import keys
 from ..tasks import registry
@@ -249,7 +249,11 @@ def runnables(
         if isinstance(function, TaskFunction):
             yield name, _of_task(function.task, middleware, given)
         elif isinstance(function, Schedule):  # it calls a task, and may bear its name
-            if isinstance(task := registry.lookup(function.task), Task):
+            try:
+                task = registry.lookup(function.task)
+            except UnknownTask as error:
+                raise SettingsMistake(f"schedule {name!r}: {error}") from None
+            if isinstance(task, Task):
                 yield function.task, _of_task(task, middleware, given)
         else:
             yield name, import_module("..contrib.arq_functions", __package__).ArqRunnable(function, worker)

@@ -536,7 +536,7 @@ WRONG_PUT: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"call": report.s().set(expires=START)}, WrongValue, "expires= of the call"),
     ({"when": "0 8 * * *"}, TypeError, "when='0 8"),
     ({"when": every(report, HOUR)}, WrongValue, "the call says which task runs"),
-    ({"when": crontab("@daily")}, WrongValue, "the call says which task runs"),
+    ({"when": crontab("stored.report")}, WrongValue, "the call says which task runs"),
     ({"when": every(SECOND / 2)}, WrongValue, "at least a second"),
     ({"when": crontab("0 8 * * *", timezone=UTC.__class__(HOUR))}, WrongValue, "timezone="),
     ({"overlap": "both"}, WrongValue, "overlap='both'"),
@@ -564,6 +564,22 @@ async def test_what_cannot_be_put_is_refused_where_it_is_written(
         (lambda: crontab(report, "0 8 * *"), "'0 8 .*': give five fields"),
         (lambda: crontab(report, "0 8 * * * *"), "give five fields"),
         (lambda: crontab(report, 5), "5: give five fields"),
+        *(
+            (lambda text=text: crontab(text), "give five fields .* minute, hour, .* as '0 8")
+            for text in (
+                "0 8 * *",
+                "0 0 8 * * *",
+                "@daily",
+                "every day",
+                " 5 ",
+                "*",
+                "8,20",
+                "*/5",
+                "at\tnoon",
+                "a day\n",
+            )
+        ),
+        (lambda: crontab("every day", hour=4), "give five fields"),
         (lambda: crontab("61 8 * * *"), "minute: cannot read '61'"),
         (lambda: crontab("0 8 31 2 *"), "no such day exists"),
         (lambda: crontab("0 8 13 * 5"), "either of the two days"),
@@ -577,6 +593,12 @@ async def test_what_cannot_be_put_is_refused_where_it_is_written(
 def test_moments_that_cannot_be_are_refused_where_they_are_written(make: Any, text: str) -> None:
     with pytest.raises(SettingsMistake, match=text):
         make()
+
+
+def test_a_task_may_have_a_name_with_blanks_where_it_is_known() -> None:
+    named = task(name="stored every day")(lambda: None)
+
+    assert crontab("stored every day", hour=4).task == crontab(named).task == "stored every day"
 
 
 def test_moments_without_a_task_are_no_schedule_of_a_worker() -> None:

@@ -128,6 +128,18 @@ def test_two_schedules_of_one_name_are_a_mistake() -> None:
         )
 
 
+async def test_a_schedule_of_an_unknown_task_ends_its_worker_before_any_schedule_is_stored(
+    start_worker: StartWorker, redis: Redis
+) -> None:
+    known, unknown = crontab(scheduled, minute=0), crontab("tests.schedulde", minute=0, name="hourly")
+    worker = await start_worker(tasks=[scheduled], cron_jobs=[known, unknown])
+
+    assert worker.main_task is not None
+    with pytest.raises(SettingsMistake, match=r"schedule 'hourly': no task named 'tests\.schedulde'.* did you mean"):
+        await worker.main_task
+    assert await redis.keys(f"{Keys.SCHEDULE}*") == []
+
+
 # Missed moments (R20)
 
 
