@@ -7,6 +7,7 @@ from typing import Any, Final
 from ..values import checks
 from ..values.library_name import COMMAND
 
+MOST_SHOWN = 5  # Parameters, where a call has too many.
 _OF_ARQ: Final = {"job_id": "task_id", "queue_name": "queue", "defer_by": "countdown", "defer_until": "eta"}
 OF_BLOCKING: Final = frozenset({"first", "send_task"})  # Functions that `jobs.blocking` has, too.
 OF_CALLS: Final = {
@@ -134,8 +135,19 @@ def refuse_wrong_call(function: Callable[..., Any], args: tuple[Any, ...], kwarg
             instead = OF_FUNCTIONS.get(option) or checks.hint(option, named)
             raise TypeError(f"{name}() has no option {option!r}; {instead}") from None
     needed = [one for one in parameters if one.default is one.empty and one.name in named]
-    form = ", ".join(f"{one.name}=..." if one.kind is one.KEYWORD_ONLY else one.name for one in needed)
-    raise TypeError(f"{name}(): {why}; write {name}({form}{', ' if form else ''}...)") from None
+    is_whole = why.startswith("too many") and len(parameters) <= MOST_SHOWN
+    form = ", ".join([*map(_written, parameters if is_whole else needed), *["..."][is_whole:]])
+    tasks = [one for one in args if callable(getattr(one, "s", None))] if "call" in signature.parameters else []
+    instead = "".join(f", and {one.__name__}.s(...) for {one.__name__} and its arguments" for one in tasks[:1])
+    raise TypeError(f"{name}(): {why}; write {name}({form}){instead}") from None
+
+
+def _written(parameter: inspect.Parameter) -> str:
+    """How a call gives it."""
+    if parameter.kind is parameter.VAR_KEYWORD:
+        return f"**{parameter.name}"
+    is_place = parameter.default is parameter.empty and parameter.kind is not parameter.KEYWORD_ONLY
+    return parameter.name if is_place else f"{parameter.name}=..."
 
 
 def instead_of_awaiting(function: Callable[..., Any], args: tuple[Any, ...]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 import jobs
-from jobs import blocking, crontab, every, task, worker_settings
+from jobs import blocking, crontab, every, limits, schedules, task, worker_settings
 from jobs.client.connection import JobsRedis
 from jobs.contrib.other_names import ATTRIBUTES
 from jobs.tasks.blocking_calls import BlockingJob, BlockingResult
@@ -39,6 +39,9 @@ def misspelt() -> Iterator[tuple[Callable[..., Any], str]]:
         member for cls in classes for name, member in vars(cls).items() if name[0] != "_" and callable(member)
     ]
     functions += [crontab, every]
+    functions += [
+        getattr(module, name) for module in (limits, schedules) for name in module.__all__ if name != "blocking"
+    ]
     for function in functions:
         parameters = inspect.signature(function).parameters.values()
         named = [one.name for one in parameters if one.default is not one.empty]
@@ -58,12 +61,25 @@ def test_a_misspelt_option_is_refused_naming_the_near_one(function: Callable[...
     ("call", "text"),
     [
         (lambda: crontab(work, second=20), "has no option 'second'; write every(task, timedelta(seconds=20))"),  # type: ignore[call-arg]
-        (lambda: crontab(minute=0, hour=7), "crontab(): missing a required argument: 'task'; write crontab(task, ...)"),  # type: ignore[call-arg]
         (lambda: crontab(work, minutes=0), "crontab() has no option 'minutes'; did you mean 'minute'?"),  # type: ignore[call-arg]
-        (lambda: every(work), "every(): missing a required argument: 'period'; write every(task, period, ...)"),  # type: ignore[call-arg]
+        (lambda: every(), "every(): missing a required argument: 'task'; write every(task, ...)"),  # type: ignore[call-arg]
         (lambda: every(work, timedelta(1), queue="x"), "every() has no option 'queue'; give it to @task(queue=...)"),  # type: ignore[call-arg]
         (lambda: worker_settings(tasks=[work]), "'redis_url'; write worker_settings(redis_url=..., ...)"),  # type: ignore[call-arg]
         (lambda: worker_settings([work]), "too many positional arguments; write worker_settings(redis_url=..., ...)"),  # type: ignore[misc]
+        (lambda: schedules.list("x"), "too many positional arguments; write list(containing=..., start=..., most=...)"),  # type: ignore[misc]
+        (
+            lambda: schedules.blocking.put("x", work.s(4), every(timedelta(1)), "skip"),
+            "too many positional arguments; write put(name, call, when, overlap=..., jitter=...)",
+        ),
+        (lambda: limits.set("x", 5, 7), "too many positional arguments; write set(task, most, **key)"),  # type: ignore[call-arg]
+        (
+            lambda: CurrentJob(work, Request("x", "y")).run(work, 5),  # type: ignore[call-overload]
+            "write run(call, name=..., key=..., **options), and work.s(...) for work and its arguments",
+        ),
+        (
+            lambda: jobs.Result("x").get(1, True, 2),
+            "too many positional arguments; write get(timeout=..., propagate=...)",
+        ),  # type: ignore[call-overload]
         (lambda: jobs.Result("x").blocking.revoke(signal="KILL"), "no option 'signal'; leave it out: terminate=True"),  # type: ignore[call-arg]
         (lambda: blocking.connect("redis://x", mddleware=[]), "no option 'mddleware' of a connection"),  # type: ignore[call-arg]
         (lambda: blocking.connect("redis://x", mddleware=[]), "; did you mean 'middleware'?"),  # type: ignore[call-arg]
