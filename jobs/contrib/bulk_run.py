@@ -68,12 +68,12 @@ async def _retried(connection: JobsRedis, made: Plan, job_id: str) -> list[Call]
 
 
 async def _retry(connection: JobsRedis, made: Plan, job_id: str) -> list[Call]:
-    """The call of a job that has failed before the plan; a workflow goes on at once."""
+    """The call of a job that has failed before the plan; a workflow, or a job with steps, goes on at once."""
     row = await row_of(connection, job_id)
     if row is None or row.finished is None or row.finished > made.at:
         raise QuarqError(f"job {job_id} has changed since")
-    if row.kind != "workflow":
-        return [call_again(connection, next_id(job_id), *await stored_call(connection, job_id))]
-    if not await Result(job_id, connection).retry_failed():
+    if await Result(job_id, connection).retry_failed():  # one with steps too, under its own id
+        return []
+    if row.kind == "workflow":
         raise QuarqError(f"workflow {job_id} has not failed")
-    return []
+    return [call_again(connection, next_id(job_id), *await stored_call(connection, job_id))]

@@ -18,6 +18,7 @@ from ...client.decorator import Task
 from ...errors import QuarqError, Retry, WrongValue
 from ...tasks.parameters import RESULT, Annotations
 from ...values import checks
+from ...values.calls import running
 from ...values.short_text import said
 from .entries import DONE, FAILED
 
@@ -61,10 +62,11 @@ def read_options(options: dict[str, Any]) -> tuple[StepOptions, dict[str, Any]]:
 
 @contextmanager
 def inside(step_key: str) -> Iterator[None]:
-    token = current_step.set(step_key)
+    token, job = current_step.set(step_key), running.set(running.get(None))
     try:
         yield
-    finally:
+    finally:  # the function may have been a task, which runs as a job of its own
+        running.reset(job)
         current_step.reset(token)
 
 

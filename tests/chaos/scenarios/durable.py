@@ -19,7 +19,7 @@ from tests.chaos.scenarios.workflows import Shape, at_each_point
 from tests.chaos.stage import Stage
 
 SETTINGS = f"{crashing_steps.__name__}.WorkerSettings"
-APPROVED_AFTER_S = 0.3
+APPROVED_AFTER_S, LEASE_S = 0.3, 1.0
 RELEASE = "79a3d60a"
 """The last commit whose workers know no steps."""
 
@@ -80,5 +80,8 @@ async def released(stage: Stage) -> None:
     await invariants.nothing_left(stage)
 
 
-scenario("steps", "jobs with steps: worker or Redis fails at each point")(at_points(Shape(steps.s, 4), STEPS))
-scenario("approvals", "jobs that wait for a person: the same")(at_points(Shape(Approved, 2), APPROVALS))
+for name, title, shape, points in (
+    ("steps", "jobs with steps: worker or Redis fails at each point", Shape(steps.s, 4, lease_s=LEASE_S), STEPS),
+    ("approvals", "jobs that wait for a person: the same", Shape(Approved, 2, lease_s=LEASE_S), APPROVALS),
+):
+    scenario(name, title)(at_points(shape, points))

@@ -22,7 +22,7 @@ from tests.chaos.stage import Stage
 from tests.chaos.tasks import fail, work
 
 LEASE_S = 2.0
-STOPPED_S = LEASE_S * 40 / 15
+STOPPED = 40 / 15  # For so many leases a worker is stopped.
 REDIS_AWAY_S = 0.5
 GRACE_S = 6
 """For so long after the first worker ever has come nobody takes over anything: see alive.lua."""
@@ -69,6 +69,7 @@ class Shape:
     size: int
     without: frozenset[str] = frozenset()
     fails: bool = False
+    lease_s: float = LEASE_S
 
 
 SHAPES = {
@@ -98,7 +99,7 @@ for name, shape in SHAPES.items():
 
 async def at_each_point(stage: Stage, shape: Shape, cases: list[tuple[str, str]], settings: str = SETTINGS) -> None:
     stage.fleet.settings = settings
-    await stage.workers(2, CHAOS_LEASE=str(LEASE_S))
+    await stage.workers(2, CHAOS_LEASE=str(shape.lease_s))
     await asyncio.sleep(GRACE_S)
     wrong: list[str] = []
     slowest, where = 0.0, ""
@@ -111,7 +112,7 @@ async def at_each_point(stage: Stage, shape: Shape, cases: list[tuple[str, str]]
         f"{len(cases)} crashes: every workflow ends as it must, each step acts once", wrong[:5] or "all", not wrong
     )
     stage.check("again only what its process did not live to record", repeated(stage) or "none", not repeated(stage))
-    limit = LEASE_S + 2 + 8 * NAP_S
+    limit = shape.lease_s + 2 + 8 * NAP_S
     stage.check(f"ends <= {limit:.1f} s after the fault", f"{slowest:.1f} s ({where})", slowest <= limit)
     await invariants.quiet(stage)
     await invariants.nothing_left(stage)
@@ -133,7 +134,7 @@ async def one_case(stage: Stage, key: str, shape: Shape, point: str, how: str) -
     began = time.monotonic()
     await stage.until(lambda: len(stage.oracle.read().notes) > before, "the fault", 5)
     victim = next(worker for worker in stage.fleet.all if worker.pid == stage.oracle.notes[-1][1])
-    healing = asyncio.create_task(heal(stage, victim, how))
+    healing = asyncio.create_task(heal(stage, victim, how, shape.lease_s))
     try:
         ended = await result.get(timeout=40, propagate=False)
     except TimeoutError as error:
@@ -158,18 +159,18 @@ async def steps_missing(stage: Stage, key: str, size: int) -> list[str]:
     return [] if len(acted) == size and all(acted) else [f"{sum(map(bool, acted))} of {size} steps acted"]
 
 
-async def heal(stage: Stage, victim: WorkerProcess, how: str) -> None:
+async def heal(stage: Stage, victim: WorkerProcess, how: str, lease_s: float) -> None:
     """Afterwards there is a Redis and there are two workers."""
     if how == "Redis":
         await asyncio.sleep(REDIS_AWAY_S)
         stage.server.kill9()  # it is dead; its process is still to be waited for
         stage.server.start()
     elif how == "SIGSTOP":
-        await asyncio.sleep(STOPPED_S)
+        await asyncio.sleep(lease_s * STOPPED)
         victim.send(signal.SIGCONT)
         await asyncio.sleep(1)
     else:
-        await stage.workers(1, CHAOS_LEASE=str(LEASE_S))
+        await stage.workers(1, CHAOS_LEASE=str(lease_s))
         await stage.until(lambda: not victim.alive, f"{how} to end its worker", 30)
 
 

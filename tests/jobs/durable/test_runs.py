@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from jobs import CurrentJob, Middleware, QuarqError, Result, SoftTimeLimitExceeded, TaskRevoked, WrongValue, task
+from jobs import (
+    CurrentJob,
+    Middleware,
+    QuarqError,
+    Result,
+    SoftTimeLimitExceeded,
+    TaskRevoked,
+    WrongValue,
+    current_job,
+    task,
+)
 from jobs.testing import Clock, Workers, eager
 from jobs.worker import Worker
 from tests.jobs.durable import durable_tasks as tasks
@@ -93,6 +103,18 @@ async def leaves_a_wait(self: CurrentJob) -> str:
 left: list[asyncio.Task[None]] = []
 
 
+@task(name="durable.tasks_as_steps", bind=True)
+async def tasks_as_steps(self: CurrentJob) -> list[Any]:
+    """A task as the function of a step runs here, in this job."""
+    found: list[Any] = [await self.step("task", tasks.child, "here")]
+    return [*found, current_job() is self, await self.step("plain", plain_child, "there"), current_job() is self]
+
+
+@task(name="durable.plain_child")
+def plain_child(word: str) -> str:
+    return word
+
+
 @task(name="durable.ends_slowly", bind=True)
 def ends_slowly(self: CurrentJob) -> str:
     seen.append("begin")
@@ -108,7 +130,7 @@ def ends_slowly(self: CurrentJob) -> str:
 async def worker(jobs_worker: Workers) -> AsyncIterator[Worker]:
     done.clear()
     seen.clear()
-    own = [hooked, soft, tells_itself, revoked_while_it_runs, plain_timeout, in_process, leaves_a_wait]
+    own = [hooked, soft, tells_itself, revoked_while_it_runs, plain_timeout, in_process, leaves_a_wait, tasks_as_steps]
     async with jobs_worker(tasks=[*tasks.ALL, *own], middleware=[Seen()]) as worker:
         worker.pool.replays = False
         yield worker
@@ -121,6 +143,12 @@ async def test_each_run_enters_middleware_and_hooks_hear_of_ends_alone(worker: W
     assert await result.get(timeout=5) == "done"
     runs = ["enter", "leave"]
     assert seen == [*runs, "enter", "retry once", "leave", "enter", "success done", "leave"]
+
+
+async def test_the_function_of_a_step_may_be_a_task(worker: Worker) -> None:
+    assert await (await tasks_as_steps.delay()).get(timeout=5) == ["here", True, "there", True]
+    with eager():
+        assert await (await tasks_as_steps.delay()).get() == ["here", True, "there", True]
 
 
 async def test_a_soft_time_limit_is_not_the_failure_of_a_step(worker: Worker) -> None:

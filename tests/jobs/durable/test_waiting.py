@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from jobs import CurrentJob, EventRefused, NotRetried, Result, TaskRevoked, Unique, chain, task, wait_for_event
+from jobs import (
+    CurrentJob,
+    EventRefused,
+    NotRetried,
+    Result,
+    TaskRevoked,
+    Unique,
+    chain,
+    monitor_site,
+    task,
+    wait_for_event,
+)
 from jobs.store.keys import LAST_MS
 from jobs.testing import Clock, Workers
 from jobs.worker import Worker
@@ -55,7 +66,7 @@ async def worker(jobs_worker: Workers) -> AsyncIterator[Worker]:
     started.clear()
     tasks.done.clear()
     async with jobs_worker(
-        tasks=[*tasks.ALL, waits_long, approval, swallows, same_name, runs_later, one_at_a_time]
+        tasks=[*tasks.ALL, waits_long, approval, swallows, same_name, runs_later, one_at_a_time, fails_once]
     ) as worker:
         worker.pool.replays = False
         yield worker
@@ -202,6 +213,38 @@ async def test_a_leaf_of_a_chain_sleeps_and_another_waits_for_a_person(worker: W
 
     assert await result.get(timeout=5) == "yes"
     assert done["child yes"] == 1
+
+
+@task(name="durable.fails_once", bind=True)
+async def fails_once(self: CurrentJob, word: str = "") -> str:
+    await self.step("first", note, "first")
+    return await self.step("flaky", tasks.flaky, 1) and "done"  # type: ignore[return-value]
+
+
+async def test_a_member_of_a_workflow_keeps_what_succeeded_when_that_is_retried(
+    worker: Worker, jobs_clock: Clock
+) -> None:
+    result = await chain(child.s("begin"), fails_once.s(), child.s()).delay()
+    await jobs_clock.advance()
+    assert isinstance(await result.get(timeout=5, propagate=False), OSError)
+
+    assert await result.retry_failed()
+
+    assert await result.get(timeout=5) == "done"
+    assert done == {"child begin": 1, "first": 1, "flaky": 2, "child done": 1}
+
+
+async def test_many_are_retried_under_their_own_ids(worker: Worker, jobs_clock: Clock) -> None:
+    result = await fails_once.delay()
+    await jobs_clock.advance()
+    assert isinstance(await result.get(timeout=5, propagate=False), OSError)
+
+    made = await monitor_site.plan(worker.pool, "retry", [result.id])
+    await monitor_site.start(worker.pool, made, "ann")
+    await jobs_clock.advance()
+
+    assert await result.get(timeout=5) == "done"
+    assert done == {"first": 1, "flaky": 2}
 
 
 async def test_two_of_one_name_at_the_same_time_need_keys(worker: Worker) -> None:
