@@ -30,7 +30,7 @@ async def count(
 def _is_decided(wanted: Wanted) -> bool:
     """Does the first look of find.lua decide it all?"""
     names = "".join(chain.from_iterable(wanted.names.values()))
-    began = (wanted.since or wanted.until) and wanted.states_in("running", "parked")
+    began = (wanted.since or wanted.until) and wanted.states_in("running", "suspended", "parked")
     asks_more = wanted.job_id or wanted.texts or wanted.arguments or wanted.bounds or began
     return not asks_more and not set("[*?") & set(names)
 

@@ -102,7 +102,8 @@ async def names(now: Reading) -> list[str]:
     tasks, queues = sorted(await known_tasks(redis())), [row.name for row in rows if row.name]
     workers = sorted({worker for row in rows for worker in row.workers})
     found = [
-        ("state", one) for one in ("failed", "running", "waiting", "scheduled", "held", "retry", "succeeded", "revoked")
+        ("state", one)
+        for one in ("failed", "running", "suspended", "waiting", "scheduled", "held", "retry", "succeeded", "revoked")
     ]
     found += (
         [("task", one) for one in tasks] + [("queue", one) for one in queues] + [("worker", one) for one in workers]

@@ -26,7 +26,7 @@ HELD_BACK = {
     "no-worker": ("no worker for its queue", "bad"),
     "unknown-task": ("no worker has this task", "bad"),
     "suspect": ("worker lost, runs again alone", "bad"),
-    "suspended": ("waits", "off"),
+    "suspended": ("suspended", "off"),
     "expired": ("expired", "off"),
     "stopping": ("stopping", "warn"),
     "busy": ("all slots busy", "off"),

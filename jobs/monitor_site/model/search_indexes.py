@@ -23,8 +23,8 @@ class SearchIndex:
 
 
 KEYS_LOOKED_AT = 100
-_NEWEST_FIRST = ("running", "parked", "due", "held", "ended", "later")
-_OLDEST_FIRST = ("ended", "due", "held", "running", "parked", "later")
+_NEWEST_FIRST = ("running", "suspended", "parked", "due", "held", "ended", "later")
+_OLDEST_FIRST = ("ended", "due", "held", "running", "suspended", "parked", "later")
 
 
 async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex]:
@@ -39,8 +39,9 @@ async def indexes_for(connection: JobsRedis, wanted: Wanted) -> list[SearchIndex
             continue
         if section == "running":
             found.append(SearchIndex(section, "these", states))
-        elif section == "parked":
-            found.append(SearchIndex(section, how, states, connection.key.WORKFLOWS))
+        elif section in ("suspended", "parked"):
+            key = connection.key.SUSPENDED if section == "suspended" else connection.key.WORKFLOWS
+            found.append(SearchIndex(section, how, states, key))
         elif section == "held":
             for _, bucket in await limited(connection) if "scheduled" not in wanted.states else ():
                 found.append(SearchIndex(f"blocked {bucket}", "oldest", states, connection.key.BLOCKED + bucket))

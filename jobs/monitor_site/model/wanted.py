@@ -116,12 +116,13 @@ COMPARE = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator
 STATES: Mapping[str, tuple[str, str]] = {
     "pending": ("due later", "PENDING"),
     "retry": ("due later", "RETRY"),
-    "started": ("running parked", "STARTED"),
+    "started": ("running suspended parked", "STARTED"),
     "ended": ("ended", "SUCCESS FAILURE REVOKED"),
     "waiting": ("due", "PENDING RETRY"),
     "scheduled": ("later", "PENDING RETRY STARTED"),  # workflows that are parked until a member ends, too
     "held": ("held", "PENDING RETRY"),  # those of them that wait for a limit of their task
     "running": ("running", "STARTED"),
+    "suspended": ("suspended", "STARTED"),  # jobs with steps that wait
     **dict.fromkeys(("success", "succeeded"), ("ended", "SUCCESS")),
     **dict.fromkeys(("failure", "failed"), ("ended", "FAILURE")),
     "revoked": ("ended", "REVOKED"),
@@ -198,9 +199,11 @@ class Wanted:
         named = call.named(parameters) if self.arguments else {}
         seen = [row.id, row.task, row.queue, row.worker, name, call.args, call.kwargs]
         seen += [attempt.text for attempt in attempts_of(log)] if self.texts else []
-        return all(any(map(needle.equals, _along(named, path))) for path, needle in self.arguments) and all(
-            needle.is_in(seen) or needle.is_in_shown(call.text) for needle in self.texts
-        )
+        return all(
+            # `order:7` may be an id, too
+            row.id == f"{'.'.join(path)}:{needle.typed}" or any(map(needle.equals, _along(named, path)))
+            for path, needle in self.arguments
+        ) and all(needle.is_in(seen) or needle.is_in_shown(call.text) for needle in self.texts)
 
 
 def has_name(patterns: Sequence[str], name: str) -> bool:

@@ -24,8 +24,8 @@ PER_PAGE = 50
 COUNT_S = 0.02
 """How long the matches are counted. If that is not all, the page says `1,500+`."""
 STATES = {
-    "": "All", "waiting": "Waiting", "running": "Running", "scheduled": "Scheduled", "held": "Held", "retry": "Retry",
-    "succeeded": "Succeeded", "failed": "Failed", "revoked": "Revoked",
+    "": "All", "waiting": "Waiting", "running": "Running", "suspended": "Suspended", "scheduled": "Scheduled",
+    "held": "Held", "retry": "Retry", "succeeded": "Succeeded", "failed": "Failed", "revoked": "Revoked",
 }  # fmt: skip
 RANGES = {"": "Any time", "15m": "15 min", "1h": "1 h", "00:00": "Today"}
 SORTS = {"": "Current first", "oldest": "Oldest", "took": "Run time", "waited": "Wait time", "started": "Start"}

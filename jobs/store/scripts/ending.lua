@@ -65,7 +65,7 @@ local function end_job(id, state, result, ttl, now, record, run, listed_already)
   if record.tree or record.steps then -- what a later retry of what failed needs
     redis.call('HSET', RECORD .. id, 'payload', redis.call('GET', JOB .. id) or '')
     for _, key in ipairs({ record.tree and TREE or STEPS, JOURNAL }) do redis.call('PEXPIRE', key .. id, math.max(ttl, 1)) end
-    if record.steps then redis.call('ZREM', AWAITING, id) end
+    for _, waits in ipairs(record.steps and { AWAITING, SUSPENDED } or {}) do redis.call('ZREM', waits, id) end
   end
   redis.call('HSET', RECORD .. id, 'state', state, 'finished', as_text(now), 'until', as_text(now + ttl), 'run', run or '0')
   gather_end(id, state, now, record, listed_already)

@@ -8,6 +8,7 @@
       at = now
     else
       changes[5], changes[6] = 'parked', 1
+      redis.call('ZADD', SUSPENDED, now, id)
       if awaits ~= '' then redis.call('ZADD', AWAITING, now, id) end
     end
     redis.call('HDEL', RECORD .. id, 'suspect', 'crashes', 'deaths', 'expires')
