@@ -79,7 +79,7 @@ class EagerRedis(JobsRedis):
         self._jobs: dict[str, JobState] = {}
         self._meta: dict[str, bytes] = {}
         self._steps: dict[str, Any] = {}
-        self.steps = self._steps_of
+        self.steps = lambda held: self._steps_of(held.job.id)
         self._keys: dict[str, tuple[str, float]] = {}  # Of unique tasks: the job that has it, and until when.
         self._encoder = OutcomeEncoder(self)
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="task")
@@ -92,6 +92,8 @@ class EagerRedis(JobsRedis):
         """Progress and forgetting. Every job has ended here, so that nothing else can be asked of it."""
         if script == "progress":
             self._meta[str(args[0])] = bytes(args[2])  # type: ignore[arg-type]
+        elif script == "send_event":  # of a job that has not ended: one of its steps sends it
+            return 0 if args[0] in self._jobs else self._steps_of(str(args[0])).take(args[1], args[2])
         elif script == "forget":
             self._jobs.pop(str(args[0]), None)
         else:
@@ -149,13 +151,12 @@ class EagerRedis(JobsRedis):
                 raise QuarqError(f"{call.task}: {outcome.why}")
         raise QuarqError(f"{call.task}: retried {ENDLESS} times and has not ended")
 
-    def _steps_of(self, held: HeldJob) -> Any:
+    def _steps_of(self, job_id: str) -> Any:
         """Made by the first durable call: imported with that."""
-        if held.job.id not in self._steps:
-            self._steps[held.job.id] = import_module(".eager_steps", __package__).EagerLog(
-                self, held.job.id, self._jobs
-            )
-        return self._steps[held.job.id]
+        if job_id not in self._steps:
+            log = import_module(".eager_steps", __package__).EagerLog(self, job_id, self._jobs)
+            self._steps[job_id] = log
+        return self._steps[job_id]
 
     async def _workflow(self, call: Call) -> None:
         async def member(signature: Signature, path: Path) -> Any:

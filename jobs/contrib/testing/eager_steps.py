@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from itertools import count
 from typing import Any
 
 from ...errors import NotUnique, QuarqError
@@ -43,6 +44,12 @@ class EagerLog:
 
     async def time_out(self, place: str, entry: bytes) -> bytes:
         return self.journal.setdefault(place, entry)
+
+    def take(self, name: str, entry: bytes) -> int:
+        """As send_event.lua: the first place of this name that nothing has."""
+        n = next(n for n in count(1) if f"{name}{n}" not in self.journal)
+        self.journal[f"{name}{n}"] = entry
+        return n
 
     def go_on(self, outcome: Outcome) -> None:
         """It waits: let time pass. QuarqError: for an event alone, which nobody can send here."""

@@ -11,6 +11,7 @@ import pytest
 
 from jobs import (
     CurrentJob,
+    EventRefused,
     Middleware,
     QuarqError,
     Result,
@@ -157,6 +158,14 @@ async def test_a_soft_time_limit_is_not_the_failure_of_a_step(worker: Worker) ->
 
 async def test_an_event_that_comes_before_the_wait_is_not_lost(worker: Worker) -> None:
     assert await (await tells_itself.delay()).get(timeout=5) == "from a step"
+
+
+async def test_in_eager_mode_a_step_may_send_an_event() -> None:
+    with eager():
+        result = await tells_itself.delay()
+        assert await result.get() == "from a step"
+        with pytest.raises(EventRefused, match="it is SUCCESS"):
+            await result.send_event("word")
 
 
 async def test_a_revoke_while_it_runs_ends_it_where_it_would_wait(worker: Worker) -> None:
