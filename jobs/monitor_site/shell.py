@@ -76,7 +76,7 @@ class Reading:
             "running": Figure(short(now.queues.running)),
             "failed": Figure(short(failed), "bad" if failed else ""),
             "errors": Figure(short(len(self.errors)), "bad" if self.errors else ""),
-            "awaiting": Figure(short(self.awaiting), "bad" if self.awaiting else ""),
+            "awaiting": Figure(short(self.awaiting)),
             "scheduled": Figure(short(now.queues.scheduled)),
             "queues": Figure(wrong or short(now.queues.due), "bad" if wrong else ""),
             "workers": Figure(short(now.workers), "" if now.workers else "bad"),
