@@ -89,12 +89,12 @@ async def fail(key: str) -> None:
 
 @task(name="chaos.paced", bind=True, rate_limit="20/s")
 async def paced(self: Any, key: str, seconds: float) -> str:
-    return await _act(self, key, seconds)
+    return await act(self, key, seconds)
 
 
 @task(name="chaos.narrow", bind=True, max_concurrency=2)
 async def narrow(self: Any, key: str, seconds: float) -> str:
-    return await _act(self, key, seconds)
+    return await act(self, key, seconds)
 
 
 @task(name="chaos.retried", bind=True, max_retries=2, default_retry_delay=0.5)
@@ -102,7 +102,7 @@ async def retried(self: Any, key: str, seconds: float) -> str:
     """Acts at its second retry."""
     if self.request.retries < 2:
         self.retry(exc=ValueError(key))
-    return await _act(self, key, seconds)
+    return await act(self, key, seconds)
 
 
 @task(name="chaos.mended", bind=True)
@@ -110,17 +110,17 @@ async def mended(self: Any, key: str) -> str:
     """Fails, and acts when an operator runs it again."""
     if not self.request.id.endswith("~2"):
         raise ValueError(key)
-    return await _act(self, key, 0)
+    return await act(self, key, 0)
 
 
 @task(name="chaos.of_schedule", bind=True)
 async def of_schedule(self: Any, seconds: float) -> str:
     """Acts for the moment of its schedule."""
     assert self.request.scheduled_for is not None
-    return await _act(self, self.request.id, seconds)
+    return await act(self, self.request.id, seconds)
 
 
-async def _act(job: Any, key: str, seconds: float) -> str:
+async def act(job: Any, key: str, seconds: float) -> str:
     ledger.started(key, job.request.attempts)
     await asyncio.sleep(seconds)
     ledger.ended(key, job.request.attempts)
