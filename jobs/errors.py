@@ -51,11 +51,13 @@ class BadRedisURL(SettingsMistake):
 
 
 class NotUnique(QuarqError):
-    """A job with the same key has not ended, or was called in the same window. `id` is that job's."""
+    """A job with the same key has not ended, or was called in the same window. `id` is that job's. `results` are those
+    of all calls of `apply_many`, of which the others are stored."""
 
     def __init__(self, task: str, id: str) -> None:
         super().__init__(task, id)
         self.id = id
+        self.results: list[Any] = []
 
     def __str__(self) -> str:
         return f"{self.args[0]}: not called, as job {self.id} has the key of this call"

@@ -152,19 +152,19 @@ class JobsRedis(Store):
             existing = await self._store(calls)
             kept = map(kept_of, (node for node, _ in pairs)) if ANNOTATED else repeat(None)
             results = [Result(call.id, self, node) for call, node in zip(calls, kept, strict=False)]
-            return _of_existing(results, existing) if existing else results
+            return _of_existing(results, existing, calls) if existing else results
 
         async def arrive(outgoing: OutgoingCall) -> Result:
             [call] = calls_of(self, [outgoing.pair()], known)
             result = Result(call.id, self, kept_of(outgoing.node) if ANNOTATED else None)
             if len(pairs) == 1:
-                _of_existing([result], await self._store([call]))
+                _of_existing([result], await self._store([call]), [call])
             else:  # when all have come through
                 calls.append(call)
             return result
 
         results = [sent(await through(steps, arrive)(OutgoingCall.of(pair))) for pair in pairs]
-        return _of_existing(results, await self._store(calls))
+        return _of_existing(results, await self._store(calls), calls)
 
     async def _store(self, calls: list[Call]) -> dict[str, str]:
         """Of calls that another job's key has kept from being stored: the id of that job."""
@@ -172,17 +172,18 @@ class JobsRedis(Store):
         if CLASH in answers:
             clashing = calls[answers.index(CLASH)].id
             raise QuarqError(f"task_id={clashing!r:.80}: a member of a workflow has this id; give another one")
-        existing = {call.id: text(answer) for call, answer in zip(calls, answers, strict=True) if type(answer) is bytes}
-        for call in calls if existing else ():
-            if call.id in existing and "error" in call.unique[3:4]:
-                raise NotUnique(call.task, existing[call.id])
-        return existing
+        return {call.id: text(answer) for call, answer in zip(calls, answers, strict=True) if type(answer) is bytes}
 
 
-def _of_existing(results: list[Result], existing: Mapping[str, str]) -> list[Result]:
+def _of_existing(results: list[Result], existing: Mapping[str, str], calls: Sequence[Call]) -> list[Result]:
     for result in results:
         result.existing = result.existing or result.id in existing
         result.id = existing.get(result.id, result.id)
+    for call in calls if existing else ():
+        if call.id in existing and "error" in call.unique[3:4]:
+            refused = NotUnique(call.task, existing[call.id])
+            refused.results = results
+            raise refused
     return results
 
 

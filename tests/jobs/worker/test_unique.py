@@ -176,8 +176,9 @@ async def test_calls_through_middleware_are_the_job_that_is_there_too(redis_url:
 
         assert [one.existing for one in (first, second, other, third)] == [False, True, False, True]
         assert first == second == third != other
-        with pytest.raises(NotUnique):
+        with pytest.raises(NotUnique) as refused:
             await strict.apply_many([(1,), (1,)])
+        assert [one.existing for one in refused.value.results] == [False, True]
 
 
 async def test_an_error_names_the_job_that_is_there(connection: JobsRedis) -> None:
@@ -187,6 +188,11 @@ async def test_an_error_names_the_job_that_is_there(connection: JobsRedis) -> No
         await strict.delay(1)
 
     assert caught.value.id == first.id
+    with pytest.raises(NotUnique) as caught:
+        await strict.apply_many([(2,), (1,), (3,), (2,)])
+    results = caught.value.results
+    assert [(one.existing, await one.state()) for one in results] == [(n % 2 == 1, "PENDING") for n in range(4)]
+    assert (results[1], results[3], caught.value.id) == (first, results[0], first.id)
     await first.revoke()
     assert not (await strict.delay(1)).existing
 
