@@ -166,22 +166,28 @@ class JobsRedis(Store):
         results = [sent(await through(steps, arrive)(OutgoingCall.of(pair))) for pair in pairs]
         return _of_existing(results, await self._store(calls), calls)
 
-    async def _store(self, calls: list[Call]) -> dict[str, str]:
-        """Of calls that another job's key has kept from being stored: the id of that job."""
+    async def _store(self, calls: list[Call]) -> dict[str, tuple[str, bool]]:
+        """Of calls that another job's key has kept from being stored: its id, and whether it has taken theirs."""
         answers = await self.enqueue(calls) if calls else []
         if CLASH in answers:
             clashing = calls[answers.index(CLASH)].id
             raise QuarqError(f"task_id={clashing!r:.80}: a member of a workflow has this id; give another one")
-        return {call.id: text(answer) for call, answer in zip(calls, answers, strict=True) if type(answer) is bytes}
+        return {
+            call.id: (text(answer[0]), True) if isinstance(answer, list) else (text(answer), False)
+            for call, answer in zip(calls, answers, strict=True)
+            if not isinstance(answer, int)
+        }
 
 
-def _of_existing(results: list[Result], existing: Mapping[str, str], calls: Sequence[Call]) -> list[Result]:
+def _of_existing(
+    results: list[Result], existing: Mapping[str, tuple[str, bool]], calls: Sequence[Call]
+) -> list[Result]:
     for result in results:
-        result.existing = result.existing or result.id in existing
-        result.id = existing.get(result.id, result.id)
+        if result.id in existing:
+            result.existing, (result.id, result.replaced) = True, existing[result.id]
     for call in calls if existing else ():
         if call.id in existing and "error" in call.unique[3:4]:
-            refused = NotUnique(call.task, existing[call.id])
+            refused = NotUnique(call.task, existing[call.id][0])
             refused.results = results
             raise refused
     return results

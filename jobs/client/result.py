@@ -45,6 +45,7 @@ class Result(Explains, Generic[R_co]):
             checks.storable("id", id)  # else it would keep all that are asked for together from being read
         self.id: str = id
         self.existing = False  # Does the id belong to another call of a unique task? Known to what a call returns.
+        self.replaced = False  # Has that job, which waited, taken the arguments of this call?
         self._own_connection = connection
         self._node = node  # What was called, if its tasks say of what their results are to be rebuilt.
 

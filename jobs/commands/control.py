@@ -100,7 +100,8 @@ async def call_command(context: Context, task: str, args: list[Any], kwargs: dic
     except (TypeError, EncodingError) as error:  # the task does not take the arguments, or they cannot travel
         raise click.UsageError(str(error)) from error
     notes = ["This job was there: the call became it, as its task is unique."] if result.existing else []
-    return Answer({"id": result.id, "existing": result.existing}, [result.id], notes)
+    notes += ["It has taken the arguments of this call."] if result.replaced else []
+    return Answer({"id": result.id, "existing": result.existing, "replaced": result.replaced}, [result.id], notes)
 
 
 @click.command("control")

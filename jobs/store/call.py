@@ -21,7 +21,8 @@ from .stored_values import chunked
 Moment = float | timedelta | datetime | None
 """A delay in seconds from Redis' now, or a time; a naive time is local, as `datetime.timestamp()` reads it."""
 
-Answer: TypeAlias = int | bytes  # See enqueue.lua; bytes are the id of the job that has the key of the call.
+Answer: TypeAlias = int | bytes | list[bytes]
+"""See enqueue.lua; bytes are the id of the job that has the key of the call, in a list if it took its arguments."""
 
 StoredKey: TypeAlias = tuple[str, str, str, str, int, int]  # The key of a unique call, as unique.lua reads it.
 

@@ -164,6 +164,10 @@ class BlockingResult(_Blocking, Explains, Generic[R_co]):
     def existing(self) -> bool:
         return self._target.existing  # type: ignore[no-any-return]
 
+    @property
+    def replaced(self) -> bool:
+        return self._target.replaced  # type: ignore[no-any-return]
+
     @overload
     def get(self, timeout: float | timedelta | None = None, propagate: Literal[True] = True) -> R_co: ...
     @overload

@@ -66,8 +66,10 @@ local function answer_of_key(call, now)
   local holder = holder_of(call, now)
   if not holder then return end
   local id, conflict = holder.id, call.unique[4]
-  if call.parent or conflict == 'error' or id == call.id or holder.fold == call.id then return id end
-  if conflict == 'replace' and holder.waits then replace(holder, call, now) end
+  if call.parent or conflict == 'error' or id == call.id then return id end
+  call.replaced = conflict == 'replace' and holder.waits
+  if holder.fold == call.id then return id end
+  if call.replaced then replace(holder, call, now) end
   if holder.has_record then
     redis.pcall('HINCRBY', RECORD .. id, 'folded', 1)
     redis.call('HSET', RECORD .. id, 'fold', call.id)

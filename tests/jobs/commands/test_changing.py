@@ -47,7 +47,7 @@ async def test_a_call_that_becomes_a_job_says_so(cli: Cli, connection: JobsRedis
 
     job_id = first.out.strip()
     assert second.out.splitlines() == [job_id, "This job was there: the call became it, as its task is unique."]
-    assert data.json == {"id": job_id, "existing": True}
+    assert data.json == {"id": job_id, "existing": True, "replaced": False}
 
 
 async def test_call_later_and_elsewhere(cli: Cli, connection: JobsRedis) -> None:

@@ -123,7 +123,8 @@ class Model:
                 return TAKEN
             if self.kind != "error" and call.id != (holder.folds or [""])[-1]:
                 self._fold(holder, call.id, value)
-            return holder.id.encode()
+            replaces = self.kind == "debounce" or (self.kind == "replace" and holder.state == "waiting")
+            return [holder.id.encode()] if replaces else holder.id.encode()
         due = self.now + (DEBOUNCE if self.kind == "debounce" else 0)
         expires = self.now + EXPIRES if self.kind in ("end", "replace") else 1e99
         self.jobs[call.id] = Job(call.id, key, value, self.now, due, expires)

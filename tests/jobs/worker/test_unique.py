@@ -203,7 +203,18 @@ async def test_a_waiting_job_takes_the_new_arguments_and_a_running_one_goes_on(s
     await start_worker(tasks=TASKS)
 
     assert await first.get(timeout=10) == await second.get(timeout=10) == "second"
-    assert (second.existing, ran) == (True, [(1, "second")])
+    assert (second.existing, second.replaced, ran) == (True, True, [(1, "second")])
+
+
+@pytest.mark.parametrize("made", [replaced, once, throttled, debounced])
+async def test_a_result_says_whether_its_arguments_will_run(connection: JobsRedis, made: Any) -> None:
+    changes = made in (replaced, debounced)
+    results = await made.apply_many([(1,), (1,), (2,)])
+    assert [(one.existing, one.replaced) for one in results] == [(False, False), (True, changes), (False, False)]
+
+    await connection.hset(connection.key.RECORD + results[0].id, "state", "STARTED")  # as a worker that has claimed it
+    later = await made.delay(1)
+    assert (later.blocking.existing, later.blocking.replaced) == (made is not debounced, False)
 
 
 async def test_new_arguments_wait_for_the_limits_of_their_own_key(start_worker: StartWorker) -> None:
