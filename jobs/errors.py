@@ -60,7 +60,8 @@ class NotUnique(QuarqError):
         self.results: list[Any] = []
 
     def __str__(self) -> str:
-        return f"{self.args[0]}: not called, as job {self.id} has the key of this call"
+        why = f"{self.args[0]}: not called, as job {self.id} has the key of this call"
+        return f"{why}: wait for that one; as a member of a workflow, let a task of it call this one"
 
 
 class EncodingError(QuarqError):

@@ -311,6 +311,23 @@ async def test_a_member_whose_key_is_taken_fails(start_worker: StartWorker, conn
     assert (await workflow.get(timeout=10))[0][:2] == [VALUE, 2]
 
 
+async def test_members_take_their_keys_when_they_are_called_so_one_of_two_fails(start_worker: StartWorker) -> None:
+    await start_worker(tasks=TASKS)
+    chains = [await (once.si(1) | note.s()).delay() for _ in range(2)]
+    twice = await group(once.s(2), once.s(2)).delay()
+    alone = await group(once.s(3), once.s(4)).delay()
+    await wait_until(lambda: len(ran) == 4, "the members that have their keys to run")
+    go[0].set()
+
+    ends = [await one.get(timeout=10, propagate=False) for one in chains]
+    [refused] = [end for end in ends if isinstance(end, NotUnique)]
+    holder = chains[1 - ends.index(refused)]
+    assert refused.id in [one.id for one in await holder.children()]
+    with pytest.raises(NotUnique, match="as a member of a workflow, let a task of it call this one"):
+        await twice.get(timeout=10)
+    assert await alone.get(timeout=10) == [3, 4]
+
+
 async def test_a_callback_that_is_folded_is_listed_as_the_job_that_it_became(start_worker: StartWorker) -> None:
     first = await once.apply_async((VALUE,), countdown=3600)
     await start_worker(tasks=TASKS)
