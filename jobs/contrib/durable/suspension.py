@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextvars import Context
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -10,8 +11,11 @@ from ...store.stored_values import moment_of
 from ...tasks.current import CurrentJob
 from ...values.short_text import time_text
 from ...worker.execution.claimed_job import PENDING, RETRY, SUSPENDED, HeldJob, Outcome
+from ...worker.execution.job_log import log_fields
 from .entries import EVENT, RUN
 from .history import History, Name
+
+TURNS = 100  # Of a loop that does not show what is ready, such as uvloop: how many the code has to go on.
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Suspension:
         self._job, self._held, self._history = job, held, history
         self._waits, self._futures = list[Wait](), set[asyncio.Future[None]]()
         self._under_way = 0
-        self._is_over = self._is_lost = self._is_judged = False
+        self._is_over = self._is_lost = self._is_judged = self._is_looking = False
 
     def begin(self) -> None:
         """Something is under way. CancelledError: the run is over."""
@@ -76,19 +80,33 @@ class Suspension:
         return outcome
 
     def _look_soon(self) -> None:
-        """Two turns later: calls that begin together, as in a gather, have begun by then."""
-        if self._waits:
-            loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, self._look)
+        if self._waits and not self._is_looking:
+            self._is_looking = True
+            self._held.slot.loop.call_soon(self._look, TURNS, context=Context())
 
-    def _look(self) -> None:
+    def _look(self, turns: int) -> None:
+        self._is_looking = False
         if self._under_way or not self._waits or self._held.stopped or self._held.task is None:
             return
         if self._is_over or self._is_judged:  # code that has returned may have left a wait behind
             return
+        if self._goes_on(turns):
+            self._is_looking = True
+            self._held.slot.loop.call_soon(self._look, turns - 1, context=Context())
+            return
         self._is_over = self._job.suspended = True
         self._held.stopped = "suspended"
         self._held.task.cancel()
+
+    def _goes_on(self, turns: int) -> bool:
+        """Is anything of this run ready: a task of it, or what tells one that a step, a gather or a group has ended?
+        Each has the context of the run, or a copy of that.
+        """
+        ready = getattr(self._held.slot.loop, "_ready", None)
+        if ready is None:
+            return turns > 0
+        contexts = [handle._context for handle in [*ready] if not handle.cancelled()]
+        return any(context.get(log_fields, ("",))[0] == self._held.job.id for context in contexts)
 
     def _outcome(self) -> Outcome:
         until = min((wait.until for wait in self._waits if wait.until), default=LAST_MS)
