@@ -20,8 +20,8 @@ shell: .venv/.site  ## A prompt with top-level await, the app's context, a conne
 	@exec $(PY) -m app.shell
 
 ONCE_MORE = || { echo "What failed runs once more: a defect fails twice, a slow machine seldom does."; $(PY) -m pytest --last-failed
-# Of arq's tests most wait, and mypy uses one core. The output of each is printed when it ends.
-TOGETHER = -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+# Of arq's tests most wait, and mypy and the rules use one core each. The output of each is printed when it ends.
+TOGETHER = -j 3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 test quick: export PYTHONDONTWRITEBYTECODE =  # else each of 500 processes compiles what it imports, as containers say
 test:  ## Everything that CI runs: check, then every test
 	@$(MAKE) --no-print-directory $(TOGETHER) check $(if $(TESTS),,arq-suite)
@@ -44,10 +44,14 @@ quick: check  ## check and the fast half of the tests, on SQLite alone: less tha
 compat: .venv/.installed  ## The committed tests on a fresh Debian 13, as root; COMPAT="make quick" for another command
 	$(PY) -m tests.compat $(COMPAT)
 
-check: .venv/.installed  ## Format, lint, types, sizes, words, import directions, rules for tests
+check: rules types  ## Format, lint, types, sizes, words, import directions, rules for tests
+
+types: .venv/.installed
+	$(PY) -m mypy
+
+rules: .venv/.installed
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PY) -m mypy
 	$(PY) -m tests.sizes
 	$(PY) -m tests.words
 	$(PY) -m pytest -q tests/test_layers.py tests/test_tests.py
@@ -109,4 +113,4 @@ INSTALL = @$(PIP) install --quiet --disable-pip-version-check --require-hashes -
 	$(INSTALL) -r requirements.lock
 	@touch $@
 
-.PHONY: help run demo signin shell test quick compat check format coverage mutants arq-suite short-chaos chaos bench bench-peers bench-newer-peers docs lock
+.PHONY: help run demo signin shell test quick compat check rules types format coverage mutants arq-suite short-chaos chaos bench bench-peers bench-newer-peers docs lock
