@@ -22,6 +22,7 @@ from .actions import call_again, next_id
 from .job_row import JobRow
 from .search import row_of, rows_of
 
+OPEN_JOB = -1  # An answer of fork.lua.
 VALUE_CHARS, VALUES = 300, 2_000
 MOST_STEPS, ENTRY_BYTES = 500, 4_096  # That are read at once.
 MOST_WAITING = 500
@@ -171,7 +172,7 @@ async def send_event(
 async def run_from(connection: JobsRedis, job_id: str, field: str) -> str:
     """Run a job again, with the steps that were recorded before this one; returns the id of the new job.
 
-    NotRetried: it has no such step, or is a member of a workflow. ResultUnknown: its call is not kept any more.
+    NotRetried: it has no such step, is a member of a workflow, or has not ended. ResultUnknown: its call is not kept.
     """
     entries, journal = await _stored().read(connection, job_id)
     if field not in entries:
@@ -206,3 +207,7 @@ def _is_over(entry: bytes, journal: dict[str, bytes], name: str) -> bool:
 def _stored() -> Any:
     """What reads and writes steps: no process that has no such job imports it."""
     return import_module("...contrib.durable.events", __package__)
+        if answer == OPEN_JOB:
+            raise NotRetried(
+                f"job {job_id} has not ended: both would go on. Revoke it first, or give it what it waits for"
+            )

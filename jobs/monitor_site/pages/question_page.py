@@ -11,9 +11,12 @@ from quart.typing import ResponseReturnValue
 from ...client.connection import JobsRedis
 from ...workflows import members
 from .. import model, request_args, viewers
+from ..model.actions import next_id
 from ..model.search import row_of
 from ..options import redis
 from ..routes import blueprint
+
+MOST_NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,23 @@ async def _retry(connection: JobsRedis, job_id: str) -> Question:
     return Question(sentence, n, "Run again", "monitor.retry_job", back, fields, row.name or row.task, is_harm=False)
 
 
+async def _run_from(connection: JobsRedis, job_id: str) -> Question:
+    step = request_args.query("step")
+    found, row = await model.steps(connection, job_id), await row_of(connection, job_id)
+    place = next((place for place, one in enumerate(found) if one.field == step), None)
+    if row is None or place is None:
+        request_args.not_found()
+    again = [one.name for one in found[place:] if one.kind in ("step", "child")]
+    names = f"{', '.join(again[:MOST_NAMES])}{' and more' if len(again) > MOST_NAMES else ''}"
+    sentence = (
+        f"A new job is called, {next_id(job_id)}. It keeps what was recorded before {found[place].name}, and the rest "
+        f"of the code runs again{f': {names}' if again else ''}. What that has done is done a second time, with "
+        "another step_key."
+    )
+    back, fields = url_for("monitor.job", id=job_id), {"id": job_id, "step": step}
+    return Question(sentence, 1, "Run again from here", "monitor.run_job_from", back, fields, row.name or row.task)
+
+
 async def _pause(connection: JobsRedis, name: str) -> Question:
     [queue] = await model.queues_named(connection, [name])
     sentence = "None of the jobs of this queue starts until somebody resumes it. What runs goes on."
@@ -127,6 +147,7 @@ QUESTIONS: dict[str, Callable[[JobsRedis, str], Awaitable[Question]]] = {
     "revoke": _revoke,
     "stop": _stop,
     "retry": _retry,
+    "run-from": _run_from,
     "pause": _pause,
     "resume": _resume,
     "quiet": _quiet,

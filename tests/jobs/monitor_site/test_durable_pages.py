@@ -48,6 +48,7 @@ async def test_pages(connection: JobsRedis, owner: Visitor, waiting: list[Result
     assert "What it waits for" in job
     assert "it waits for the event approval since" in job
     assert "hunter2" not in job
+    assert "what=run-from" not in job
 
     await owner.post(
         "/monitor/job/answer", page="/monitor/awaiting", id=first.id, event="approval", answer="approve",
@@ -67,6 +68,11 @@ async def test_pages(connection: JobsRedis, owner: Visitor, waiting: list[Result
     await owner.post("/monitor/job/event", page=page_of, id=second.id, event="approval", value="[1]", note="why")
     assert await second.get(timeout=10) == [1]
 
+    question = await (await owner.get(f"/monitor/ask?what=run-from&name={second.id}&step=step:charge")).get_data(
+        as_text=True
+    )
+    assert "It keeps what was recorded before charge, and the rest of the code runs again: charge." in question
+    assert "what=run-from" in await (await owner.get(page_of)).get_data(as_text=True)
     asked = await owner.post("/monitor/job/run-from", page=page_of, id=second.id, step="event:approval#1")
     assert (asked.location or "").endswith(f"{second.id}~2")
     entries = [(one.what, one.result) for one in (await monitor.audit(connection)).rows]
