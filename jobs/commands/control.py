@@ -187,8 +187,8 @@ async def purge_command(context: Context, queues: tuple[str, ...], scheduled: bo
 async def retry_command(
     context: Context, job_id: str | None, changes: tuple[str, ...], many: Many, force: bool, **_: Any
 ) -> Answer:
-    """Run a failed or revoked job again, under a new id that is printed; a workflow goes on from what failed. With
-    --where, all that match."""
+    """Run a failed or revoked job again, under a new id that is printed; a workflow, or a job with steps, goes on from
+    what failed, under its own. With --where, all that match."""
     if many and not (job_id or changes):
         return await many("retry")
     if many or not job_id:

@@ -15,7 +15,7 @@ ENDED = ("SUCCESS", "FAILURE", "REVOKED")
 
 
 def retry(job_id: str) -> Action:
-    """Queue it again: as a new job, or the same workflow. The outcome has the id of the one that runs now."""
+    """Queue it again: as a new job, or as itself if it is a workflow or has steps. The outcome has the id."""
 
     async def do() -> Message:
         runs = await model.retry(redis(), job_id)

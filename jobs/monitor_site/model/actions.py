@@ -107,8 +107,8 @@ async def purge_queue(
 async def retry(connection: JobsRedis, job_id: str) -> str:
     """Run a job again that failed or was revoked; returns the id under which it runs.
 
-    A workflow goes on under its own id, from what failed. A single job is called anew as `<id>~2`, `~3` and so on, with
-    the arguments it had; its callbacks are not called again. However many ask at once, it runs once.
+    A workflow, or a job with steps, goes on under its own id, from what failed. Another job is called anew as `<id>~2`,
+    `~3` and so on, with the arguments it had; its callbacks are not called again. However many ask, it runs once.
     """
     if await Result(job_id, connection).retry_failed():
         return job_id

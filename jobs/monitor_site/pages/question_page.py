@@ -12,6 +12,7 @@ from ...client.connection import JobsRedis
 from ...workflows import members
 from .. import model, request_args, viewers
 from ..model.actions import next_id
+from ..model.durable_steps import count_steps
 from ..model.search import row_of
 from ..options import redis
 from ..routes import blueprint
@@ -71,7 +72,9 @@ async def _retry(connection: JobsRedis, job_id: str) -> Question:
     tree = await members.tree_of(connection, job_id)
     n = len(await members.to_do_again(connection, job_id, tree)) if tree else 1
     sentence = "The workflow goes on from what failed: these steps run again, and what has succeeded is kept."
-    if not tree:
+    if await count_steps(connection, job_id):
+        sentence = "It goes on under its own id, and keeps the steps that succeeded and the events that came."
+    elif not tree:
         sentence = "It is queued again, as a new job with the same arguments."
     back, fields = url_for("monitor.job", id=job_id), {"id": job_id}
     return Question(sentence, n, "Run again", "monitor.retry_job", back, fields, row.name or row.task, is_harm=False)

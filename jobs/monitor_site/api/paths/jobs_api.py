@@ -100,7 +100,8 @@ async def run_job_from(id: str, step: StepField) -> Action:
 
 @write("/jobs/{id}/retry")
 async def retry_job(id: str) -> Action:
-    """Run a job again that failed or was revoked: as a new job, whose id is answered. A workflow goes on as itself."""
+    """Run a job again that failed or was revoked: as a new job, whose id is answered. A workflow goes on as itself, as
+    does a job with steps."""
     return of_jobs.retry(id)
 
 
