@@ -146,11 +146,11 @@ class Result(Explains, Generic[R_co]):
         await _durable_events().run_all_again(self._connection, [prefix + path for path in again])
         return bool(await self._connection.run_script("resume", self.id, prefix, b"\x90", *again))
 
-    async def send_event(self, name: str, value: Any = None) -> None:
+    async def send_event(self, name: str, value: Any = None) -> bool:
         """Give the event *name* to this job, or to the member of this workflow, whose `wait_for_event(name)` returns
-        *value*. It need not wait yet. EventRefused: it has ended, or is not known.
+        *value*. It need not wait yet; False if it does not. EventRefused: it has ended, or is not known.
         """
-        await _durable_events().send_event(self._connection, self.id, name, value)
+        return bool(await _durable_events().send_event(self._connection, self.id, name, value))
 
     async def reschedule(self, eta: datetime) -> bool:
         """Move a waiting job, one that waits for its retry too, to *eta* (naive: local time); False if none waits."""

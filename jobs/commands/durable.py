@@ -7,6 +7,7 @@ import click
 from .. import monitor
 from ..errors import EventRefused
 from ..values.short_text import count, time_text
+from ..values.untrusted_text import printable
 from .frame import Answer, Context, command_body, json_of
 
 
@@ -47,11 +48,14 @@ async def event_command(context: Context, job_id: str, name: str, value: Any, no
     """Give an event to a job that has not ended."""
     monitor.check_event("NAME", name)
 
-    async def send() -> None:
-        await monitor.send_event(context.redis, job_id, name, value, context.who, note)
+    async def send() -> str:
+        return await monitor.send_event(context.redis, job_id, name, value, context.who, note)
 
     try:
-        await context.noted(f"send event {name}{f': {note[:200]}' if note else ''}", job_id, send, lambda _: "sent")
+        what = f"send event {name}{f': {note[:200]}' if note else ''}"
+        kept = await context.noted(what, job_id, send, lambda kept: kept or "sent")
     except EventRefused as error:
         raise click.ClickException(str(error)) from error
-    return Answer({"id": job_id, "event": name}, [f"{job_id}: {name} is sent"])
+    if kept:
+        click.echo(f"Warning: {printable(kept)}.", err=True)
+    return Answer({"id": job_id, "event": name, "kept": kept}, [f"{job_id}: {name} is {'kept' if kept else 'sent'}"])

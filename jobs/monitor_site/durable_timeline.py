@@ -8,7 +8,7 @@ from .model.durable_steps import StepRow
 from .step_bars import LEAST, Bar, between
 from .time_scale import Scale
 
-_COLOURS = {"done": "of-SUCCESS", "failed": "of-FAILURE", "timed-out": "of-REVOKED", "waiting": "wait"}
+_COLOURS = {"done": "of-SUCCESS", "failed": "of-FAILURE", "timed-out": "of-REVOKED"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,6 @@ def drawn(rows: Sequence[StepRow], at: datetime) -> list[DrawnStep]:
 def _bar(row: StepRow, scale: Scale, at: datetime) -> Bar | None:
     if row.began is None:
         return None
-    end = row.ended or (at if row.state == "waiting" else row.began)
-    kind = "wait" if row.kind == "sleep" else _COLOURS[row.state]
+    end = row.ended or (at if row.state in ("waiting", "given-up") else row.began)
+    kind = "wait" if row.kind == "sleep" else _COLOURS.get(row.state, "wait")
     return between(scale, row.began, max(end, row.began), kind, LEAST)

@@ -183,8 +183,8 @@ class BlockingResult(_Blocking, Explains, Generic[R_co]):
     def revoke(self, terminate: bool = False) -> str:
         return self._wait("revoke", terminate)  # type: ignore[no-any-return]
 
-    def send_event(self, name: str, value: Any = None) -> None:
-        self._wait("send_event", name, value)
+    def send_event(self, name: str, value: Any = None) -> bool:
+        return self._wait("send_event", name, value)  # type: ignore[no-any-return]
 
     def children(self) -> "list[BlockingResult[Any]]":
         return [BlockingResult(child) for child in self._wait("children")]

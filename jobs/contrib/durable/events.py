@@ -24,7 +24,7 @@ __all__ = ["Entry", "check_name", "read", "run_again", "run_all_again", "send_ev
 
 async def send_event(
     connection: Store, job_id: str, name: str, value: Any = None, by: str = "", note: str = ""
-) -> None:
+) -> bool:
     """See Result.send_event. *by* and *note*: who sent it, and why, as people see it."""
     check_name("name", name)
     check(value)
@@ -32,23 +32,27 @@ async def send_event(
     entry = b"S" + encoding.pack({"s": True, "r": value, **about})
     if len(entry) > connection.size_limit:
         raise too_large("the event takes", len(entry), connection.size_limit)
-    for one in await _takers(connection, job_id, name):
-        answer = await connection.run_script("send_event", one, f"{EVENT}:{name}#", entry)
+    takers, others = await _takers(connection, job_id, name)
+    for one in takers:
+        answer, is_taken = await connection.run_script("send_event", one, f"{EVENT}:{name}#", entry)
         if answer > 0:
-            return
+            return bool(is_taken)
         if answer == TOO_MANY:
             raise EventRefused(f"job {job_id} has as many events and children as it may have")
     state = await Result(job_id, connection).state()
-    raise EventRefused(f"the event {name!r} reaches no job {job_id!r}: it is {state}")
+    instead = f", and its members wait for {', '.join(map(repr, others))}" if others else ""
+    raise EventRefused(f"the event {name!r} reaches no job {job_id!r}: it is {state}{instead}")
 
 
-async def _takers(connection: Store, job_id: str, name: str) -> list[str]:
-    """The job; of a workflow its members that wait for this event."""
+async def _takers(connection: Store, job_id: str, name: str) -> tuple[list[str], list[str]]:
+    """The job; of a workflow its members that wait for this event, and the other events that members wait for."""
     tree = None if connection.steps else await members.tree_of(connection, job_id)  # in eager mode there is none
     if tree is None:
-        return [job_id]
+        return [job_id], []
     prefix, places = members.prefix_of(job_id, tree), await members.unended(connection, job_id, tree)
-    return [f"{prefix}{place}" for place in places if _waits_for(_at(tree, place), name)]
+    awaited = {place: event for place in places if (event := _event_of(_at(tree, place)))}
+    takers = [f"{prefix}{place}" for place, event in awaited.items() if event == name]
+    return takers, sorted({*awaited.values()} - {name})
 
 
 def _at(tree: Tree, place: str) -> Tree:
@@ -57,9 +61,10 @@ def _at(tree: Tree, place: str) -> Tree:
     return tree
 
 
-def _waits_for(node: Tree, name: str) -> bool:
-    named = (*node.get("args", ())[:1], node.get("kwargs", {}).get("name"))
-    return node["task"] == wait_for_event.name and name in named
+def _event_of(node: Tree) -> str:
+    """What a member of a workflow waits for; '' if that is no event."""
+    named = (*node.get("args", ())[:1], node.get("kwargs", {}).get("name", ""))
+    return str(named[0]) if node["task"] == wait_for_event.name else ""
 
 
 async def run_again(connection: Store, job_id: str) -> bool:

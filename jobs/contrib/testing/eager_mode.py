@@ -93,7 +93,7 @@ class EagerRedis(JobsRedis):
         if script == "progress":
             self._meta[str(args[0])] = bytes(args[2])  # type: ignore[arg-type]
         elif script == "send_event":  # of a job that has not ended: one of its steps sends it
-            return 0 if args[0] in self._jobs else self._steps_of(str(args[0])).take(args[1], args[2])
+            return (0, 0) if args[0] in self._jobs else self._steps_of(str(args[0])).take(args[1], args[2])
         elif script == "forget":
             self._jobs.pop(str(args[0]), None)
         else:

@@ -45,11 +45,11 @@ class EagerLog:
     async def time_out(self, place: str, entry: bytes) -> bytes:
         return self.journal.setdefault(place, entry)
 
-    def take(self, name: str, entry: bytes) -> int:
+    def take(self, name: str, entry: bytes) -> tuple[int, bool]:
         """As send_event.lua: the first place of this name that nothing has."""
         n = next(n for n in count(1) if f"{name}{n}" not in self.journal)
         self.journal[f"{name}{n}"] = entry
-        return n
+        return n, f"{name}{n}" in self.steps
 
     def go_on(self, outcome: Outcome) -> None:
         """It waits: let time pass. QuarqError: for an event alone, which nobody can send here."""

@@ -40,8 +40,8 @@ def _send(what: str, job_id: str, event: str, value: Callable[[], Any], note: st
     who = this_viewer().name
 
     async def do() -> Message:
-        await model.send_event(redis(), job_id, event, value(), who, note)
-        return done
+        kept = await model.send_event(redis(), job_id, event, value(), who, note)
+        return Message("event-kept", f"{kept}.") if kept else done
 
     return Action(what, job_id, do)
 

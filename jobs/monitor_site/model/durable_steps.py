@@ -1,7 +1,7 @@
 """The steps of a job as people see them, who waits for an event, and what they do about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from importlib import import_module
@@ -38,7 +38,7 @@ class StepRow:
     field: str  # The name with its kind: `step:charge[7]`.
     name: str
     kind: str  # step, child, sleep or event.
-    state: str  # done, failed, waiting or timed-out.
+    state: str  # done, failed, waiting, timed-out, given-up (the job has ended), or unclaimed: an event without a wait.
     began: datetime | None
     ended: datetime | None  # Of a sleep: when it ends. Of a child or an event: not known.
     until: datetime | None  # Of a wait for an event: when its time is up.
@@ -57,6 +57,8 @@ class StepRow:
         """In one line, for `why`."""
         if self.kind == "sleep":
             return f"it sleeps until {time_text(self.ended)}"
+        if self.state == "unclaimed":
+            return f"the event {self.event} was sent, and nothing has waited for it"
         if self.kind == "event":
             until = f", until {time_text(self.until)}" if self.until else ""
             return f"it waits for the event {self.event} since {time_text(self.began)}{until}"
@@ -76,10 +78,11 @@ async def steps(connection: JobsRedis, job_id: str, most: int = MOST_STEPS) -> l
     """What is recorded of a job, in the order of recording; [] of one without steps. Of more than *most* steps waits
     and children, and some of the others.
     """
-    _, found = await connection.run_script("steps", job_id, most, ENTRY_BYTES)
+    _, found, has_ended = await connection.run_script("steps", job_id, most, ENTRY_BYTES)
     at = await now(connection)
     rows = [_row(job_id, text(field), entry, size, end, at) for field, entry, size, end in found]
-    return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
+    found = [row for _, row in sorted(rows, key=lambda pair: pair[0])]
+    return [replace(row, state="given-up") if has_ended and row.state == "waiting" else row for row in found]
 
 
 async def count_steps(connection: JobsRedis, job_id: str) -> int:
@@ -92,6 +95,8 @@ def open_waits(rows: Sequence[StepRow]) -> list[StepRow]:
 
 def _row(job_id: str, field: str, data: bytes, size: int, end: bytes, at: datetime) -> tuple[int, StepRow]:
     kind_of_name, _, name = field.partition(":")
+    if not data:
+        return _unclaimed(field, name, end)
     try:
         entry = _stored().Entry.read(data, partial(_read, size=size))
     except EncodingError:  # a type of the application, or damaged
@@ -112,6 +117,13 @@ def _row(job_id: str, field: str, data: bytes, size: int, end: bytes, at: dateti
     if kind == "event" and about.get("at"):
         ended = moment(about["at"])
     return entry.number, StepRow(field, name, kind, state, moment(entry.started), ended, until, line, child, by, note)
+
+
+def _unclaimed(field: str, name: str, end: bytes) -> tuple[int, StepRow]:
+    _, value, about = _end(end)
+    sent, by, note = int(about.get("at", 0)), str(about.get("by", "")), str(about.get("note", ""))
+    row = StepRow(field, name, "event", "unclaimed", None, moment(sent), None, _shown(name, value), "", by, note)
+    return sent * 1000, row
 
 
 def _read(data: bytes, size: int) -> list[Any]:
@@ -164,9 +176,16 @@ def check_event(option: str, name: str) -> str:
 
 async def send_event(
     connection: JobsRedis, job_id: str, name: str, value: Any = None, by: str = "", note: str = ""
-) -> None:
-    """Give an event to a job that has not ended. EventRefused: it has, or nobody has seen it."""
-    await _stored().send_event(connection, job_id, name, value, by, note)
+) -> str:
+    """Give an event to a job that has not ended. EventRefused: it has, or nobody has seen it.
+
+    Returns what to know if no wait has taken it: what the job waits for instead; '' if one has.
+    """
+    if await _stored().send_event(connection, job_id, name, value, by, note):
+        return ""
+    waits = [one.event for one in open_waits(await steps(connection, job_id)) if one.kind == "event"]
+    instead = f"it waits for {', '.join(map(repr, waits))}" if waits else "it waits for no event now"
+    return f"job {job_id} does not wait for {name!r}: {instead}. The event is kept for a wait of that name"
 
 
 async def run_from(connection: JobsRedis, job_id: str, field: str) -> str:
@@ -194,6 +213,10 @@ async def run_from(connection: JobsRedis, job_id: str, field: str) -> str:
         call = call_again(connection, new_id, stored, row.queue)
         words = job_id, len(before), *before, len(places), *places, *call.words()
         answer = await connection.run_script("fork", *words)
+        if answer == OPEN_JOB:
+            raise NotRetried(
+                f"job {job_id} has not ended: both would go on. Revoke it first, or give it what it waits for"
+            )
         if isinstance(answer, bytes):
             raise NotRetried(f"job {text(answer)} has the key of this call: only one of them may wait or run at a time")
         if answer != TAKEN:
@@ -207,7 +230,3 @@ def _is_over(entry: bytes, journal: dict[str, bytes], name: str) -> bool:
 def _stored() -> Any:
     """What reads and writes steps: no process that has no such job imports it."""
     return import_module("...contrib.durable.events", __package__)
-        if answer == OPEN_JOB:
-            raise NotRetried(
-                f"job {job_id} has not ended: both would go on. Revoke it first, or give it what it waits for"
-            )

@@ -84,9 +84,10 @@ async def _reason(connection: JobsRedis, code: str, row: JobRow, at_hand: Situat
         case "rate-limit" | "concurrency-limit":
             return await _limit(connection, code, row)
         case "suspended":
-            waits = open_waits(await steps(connection, row.id))
+            found = await steps(connection, row.id)
+            waits, unclaimed = open_waits(found), [one for one in found if one.state == "unclaimed"]
             until = min(filter(None, (one.until or one.ended for one in waits)), default=None)
-            return Reason(code, "; ".join(one.line for one in waits) or "it goes on in a moment", until)
+            return Reason(code, "; ".join(one.line for one in [*waits, *unclaimed]) or "it goes on in a moment", until)
         case "busy" | "next":
             return await _its_turn(connection, code, row, at_hand.knowing(row))
     return Reason(code, *plain[code]) if code in plain else await _begun(connection, code, row)

@@ -51,7 +51,12 @@ async def _revoke(connection: JobsRedis, job_id: str) -> Question:
     sentence = "The job will not start. It ends as REVOKED, and can be run again as a new job."
     if n:
         sentence = "The workflow ends as REVOKED, and all of its steps that have not ended with it. It can be retried."
-    elif row.state == "STARTED" and row.hold != "suspended":
+    elif row.hold == "suspended":
+        sentence = (
+            "It ends here, as REVOKED. None of its code runs any more, so nothing makes up for the steps that it has "
+            "done: if it should, answer what it waits for instead."
+        )
+    elif row.state == "STARTED":
         sentence = "The current attempt goes on, and no further one starts."
     back, fields = url_for("monitor.job", id=job_id), {"id": job_id}
     is_running = row.state == "STARTED" and row.hold != "suspended"

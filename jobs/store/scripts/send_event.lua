@@ -1,21 +1,23 @@
 -- Give an event to a job that has not ended: it takes the first place of this name that neither an event nor a time-out has. A job
 -- that waits for it is due now. The same event again changes nothing: its entry is unlike any other.
--- ARGV: id, name of its places, entry   Returns the number of the place, 0 if no such job is unfinished, or TOO_MANY.
+-- ARGV: id, name of its places, entry   Returns the number of the place, 0 if no such job is unfinished, or TOO_MANY;
+--   and 1 if a wait has this place, 0 if it is for one to come.
 -- include: recording
 local id, name, entry = unpack(ARGV)
 local now = now_ms()
 local state, steps, parked, queue = unpack(redis.call('HMGET', RECORD .. id, 'state', 'steps', 'parked', 'queue'))
-if redis.call('EXISTS', JOB .. id) == 0 or is_terminal(state) then return 0 end
+if redis.call('EXISTS', JOB .. id) == 0 or is_terminal(state) then return { 0, 0 } end
 if not steps then
   begin_steps(id)
   if not state then redis.call('HSET', RECORD .. id, 'state', 'PENDING') end -- a claim reads the rest of the record
 end
+local function answer(n) return { n, redis.call('HEXISTS', STEPS .. id, name .. n) } end
 local n = 1
 while redis.call('HEXISTS', JOURNAL .. id, name .. n) == 1 do
-  if redis.call('HGET', JOURNAL .. id, name .. n) == entry then return n end
+  if redis.call('HGET', JOURNAL .. id, name .. n) == entry then return answer(n) end
   n = n + 1
 end
-if redis.call('HLEN', JOURNAL .. id) >= MOST_STEPS then return TOO_MANY end
+if redis.call('HLEN', JOURNAL .. id) >= MOST_STEPS then return { TOO_MANY, 0 } end
 redis.call('HSET', JOURNAL .. id, name .. n, entry)
 if parked then
   redis.call('HDEL', RECORD .. id, 'parked')
@@ -23,4 +25,4 @@ if parked then
   call_job(id, queue, now)
   wake(queue or 'default')
 end
-return n
+return answer(n)

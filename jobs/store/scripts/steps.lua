@@ -1,6 +1,7 @@
 -- What is recorded of a job, as far as people look at it: the beginning of each entry, waits and children before other steps.
 -- ARGV: id, most entries, most bytes of each   Returns how many there are, and for each: field, entry, its bytes, what its
---   journal has under that name or ''.   Changes nothing.
+--   journal has under that name or ''; events that no wait has taken, without an entry; and 1 if the job has ended.
+--   Changes nothing.
 local id, most, bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local fields, answer = redis.call('HKEYS', STEPS .. id), {}
 table.sort(fields, function(a, b)
@@ -13,4 +14,9 @@ for i = 1, math.min(#fields, most) do
   local entry, ended = redis.call('HGET', STEPS .. id, field) or '', redis.call('HGET', JOURNAL .. id, field) or ''
   answer[#answer + 1] = { field, entry:sub(1, bytes), #entry, ended:sub(1, bytes) }
 end
-return { #fields, answer }
+for _, place in ipairs(redis.call('HKEYS', JOURNAL .. id)) do
+  if #answer < most and place:sub(1, 6) == 'event:' and redis.call('HEXISTS', STEPS .. id, place) == 0 then
+    answer[#answer + 1] = { place, '', 0, redis.call('HGET', JOURNAL .. id, place):sub(1, bytes) }
+  end
+end
+return { #fields, answer, is_terminal(redis.call('HGET', RECORD .. id, 'state')) and 1 or 0 }

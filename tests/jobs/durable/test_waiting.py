@@ -208,7 +208,9 @@ async def test_a_leaf_of_a_chain_sleeps_and_another_waits_for_a_person(worker: W
     await jobs_clock.advance(hours=2)
     assert done == {"first": 1, "last": 1}
 
-    await result.send_event("approval", "yes")
+    with pytest.raises(EventRefused, match="it is STARTED, and its members wait for 'approval'"):
+        await result.send_event("aproval", "yes")
+    assert await result.send_event("approval", "yes")
     await jobs_clock.advance()
 
     assert await result.get(timeout=5) == "yes"
