@@ -250,11 +250,16 @@ async def revoke_all(
     for some in chunked(ids):
         args: list[str | bytes | int] = [how, keys.RESULT_EXPIRES_MS, keys.HISTORY_LENGTH, 6]
         for job_id in some:
-            revoked = TaskRevoked(f"job {job_id} was revoked")
-            rest = {"s": False, "r": revoked, "st": 0, "ft": 0, "q": keys.DEFAULT_QUEUE, "id": job_id}
-            args += [job_id, encoding.dumps(rest)[1:]]  # without its own map header: the script joins the two
+            args += [job_id, revoked_fields(job_id)]
         states += map(text, await connection.run_script("revoke", *args))
     return states
+
+
+def revoked_fields(job_id: str) -> bytes:
+    """The result fields of a revoked job, without their own map header: revoking.lua joins them to the payload's."""
+    revoked = TaskRevoked(f"job {job_id} was revoked")
+    rest = {"s": False, "r": revoked, "st": 0, "ft": 0, "q": keys.DEFAULT_QUEUE, "id": job_id}
+    return encoding.dumps(rest)[1:]
 
 
 @contextlib.asynccontextmanager

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 from arq.utils import to_unix_ms
 
 from ..client.connection import JobsRedis
-from ..client.result import revoke_all
+from ..client.result import revoked_fields
+from ..store import keys
 from ..store.stored_values import moment_of, text, whole
 from .stored_moments import due_and_next, read
 
@@ -23,20 +24,18 @@ Row: TypeAlias = list[bytes]  # See due.lua.
 
 async def fire(redis: JobsRedis, rows: list[Row], now: datetime) -> list[int]:
     """Fire these; when to look at each again."""
-    words, to_cancel, agains = list[Any](), list[str](), list[int]()
+    words, agains = list[Any](), list[int]()
     for name, version, when, last, jitter, overlap, last_id in rows:
         moment, again = _planned(text(name), text(when), whole(jitter), whole(last), now)
         words += name, version, last, "" if moment is None else to_unix_ms(moment), to_unix_ms(again)
+        words += (last_id, revoked_fields(text(last_id))) if overlap == b"cancel" and last_id else ("", "")
         agains.append(to_unix_ms(again))
-        if moment is not None and overlap == b"cancel" and last_id:
-            to_cancel.append(text(last_id))
-    if to_cancel:  # first: if this worker dies before it fires, another one fires
-        await revoke_all(redis, to_cancel, terminate=True)
-    for n, answer in enumerate(map(text, await redis.run_script("fire", "stored", *words))):
+    how = "stored", keys.RESULT_EXPIRES_MS, keys.HISTORY_LENGTH
+    for n, answer in enumerate(map(text, await redis.run_script("fire", *how, *words))):
         if answer == "waits":
             agains[n] = to_unix_ms(now) + WAITS_MS
         elif answer == "skipped":
-            due = moment_of(words[5 * n + 3])
+            due = moment_of(words[7 * n + 3])
             logger.warning("schedule %s: the run of %s was not started: %s", text(rows[n][0]), due, answer)
         elif answer not in ("fired", "handled", "early", "paused", "overlaps"):
             logger.error("schedule %s cannot be fired, it is left for an hour: %s", text(rows[n][0]), answer)

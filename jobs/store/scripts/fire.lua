@@ -8,7 +8,9 @@
 -- ARGV: how (due; missed: found at a start; declared: nothing fires), then name, moment ms, window ms, task, when (in words),
 --   queue, payload, expires, id of the job or '', next ms, the next few, its key, packed, or '' (see unique.lua)
 -- Of those that are stored: a moment fires if nobody has changed the schedule, or handled a moment, since it was looked at.
--- ARGV: stored, then of each its name, version, the last moment, the moment or '' (none is due), when to look at it again
+-- With overlap `cancel` the last run is revoked by the script that fires the next one, and only then.
+-- ARGV: stored, result ttl ms, history kept, then of each its name, version, the last moment, the moment or '' (none is due), when
+--   to look at it again; and for `cancel`, else '': the id of the last run, and its result fields as revoke.lua takes them, all 6
 -- Returns for each fired, early, handled, declared, new, stored; or why not: skipped, paused, overlaps or waits.
 -- include: limits, unique, storing
 local UNREADABLE_MS = 3600000
@@ -57,7 +59,16 @@ local function wait_for_last(name, key, nominal)
   return 'waits'
 end
 
-local function fire(name, key, moment)
+local function cancel(id, rest)
+-- include: counting, ending, revoking
+  revoke(id, rest, '1', 6, tonumber(ARGV[2]), now)
+  settle_endings()
+  write_counters(now)
+  trim_history(tonumber(ARGV[3]))
+  tell_waiters(now)
+end
+
+local function fire(name, key, moment, rest)
   local known = redis.call('HMGET', key, 'paused', 'waits', 'window', 'overlap', 'last_id', 'task', 'queue', 'payload', 'expires', 'tree',
     'tree_name', 'jitter', 'unique')
   local window = math.max(tonumber(known[3]) or 0, AT_ONCE_MS) + (tonumber(known[12]) or 0)
@@ -68,6 +79,7 @@ local function fire(name, key, moment)
     why = known[4] == 'skip' and 'overlaps'
   end
   if not why then
+    if rest ~= '' then cancel(known[5], rest) end
     local id, tree = 'sched:' .. name .. ':' .. moment, (known[10] or '') ~= '' and known[10] or nil
     local call = { id = id, queue = known[7], payload = known[8], task = known[6], due = moment, expires = known[9], tree = tree,
       name = tree and known[11], unique = key_of(known[13]) }
@@ -78,13 +90,14 @@ local function fire(name, key, moment)
   return why and pass_over(key, moment, why) or 'fired'
 end
 
-local function stored(name, version, last, moment, again)
+local function stored(name, version, last, moment, again, last_id, rest)
   local key = SCHEDULE .. name
-  local known = redis.call('HMGET', key, 'version', 'last')
+  local known = redis.call('HMGET', key, 'version', 'last', 'last_id')
   if known[1] ~= version or known[2] ~= last then return 'handled' end
+  if last_id ~= '' and known[3] ~= last_id then return 'handled' end -- somebody has run it meanwhile
   local early = moment == '' or tonumber(moment) > now
   redis.call('ZADD', SCHEDULES_DUE, early and moment ~= '' and moment or again, name)
-  return early and 'early' or fire(name, key, moment)
+  return early and 'early' or fire(name, key, moment, rest)
 end
 
 -- What is wrong with one keeps no other: it is looked at again after a while. What is wrong with the server is for all.
@@ -100,7 +113,7 @@ end
 
 local answers = {}
 if how == 'stored' then
-  for i = 2, #ARGV, 5 do answers[#answers + 1] = safely(unpack(ARGV, i, i + 4)) end
+  for i = 4, #ARGV, 7 do answers[#answers + 1] = safely(unpack(ARGV, i, i + 6)) end
 else
   answers[1] = declared(unpack(ARGV, 2))
 end

@@ -31,6 +31,7 @@ from jobs.client.connection import JobsRedis
 from jobs.contrib import due_schedules
 from jobs.errors import EncodingError, QuarqError, SettingsMistake, TooLarge, UnknownSchedule, WrongValue
 from jobs.store.keys import Keys
+from jobs.store.stored_values import moment_of
 from jobs.testing import Clock, Workers, eager
 from jobs.worker.scheduler import Scheduler, fire_stored, look
 from tests.jobs.key_table import assert_as_documented
@@ -425,6 +426,42 @@ async def test_what_happens_while_the_last_run_goes_on(
                 "cancel": ["REVOKED", "REVOKED", "STARTED"],
             }[overlap]
         )
+
+
+@pytest.mark.parametrize("said", ["", "late", "paused", "deleted", "put again", "ran by hand"])
+async def test_the_last_run_is_cancelled_only_by_the_one_that_is_fired(
+    redis: Redis, connection: JobsRedis, said: str
+) -> None:
+    async def put() -> None:
+        await schedules.put("hourly", report.s(), every(HOUR, window=5 * MINUTE), overlap="cancel")
+
+    await set_clock(redis, START)
+    await put()
+    await set_clock(redis, START + HOUR)
+    await fire_stored(connection)
+    first = schedules.job_id("hourly", START + HOUR)
+    await set_clock(redis, START + 2 * HOUR + (20 * MINUTE if said == "late" else SECOND))
+    now, _, rows = await look(connection)
+    if said == "paused":
+        await schedules.pause("hourly")
+    elif said == "deleted":
+        await schedules.delete("hourly")
+    elif said == "put again":
+        await put()
+    elif said == "ran by hand":  # that is the last run now, and it was not looked at
+        await schedules.run("hourly")
+
+    await due_schedules.fire(connection, rows, moment_of(now))
+
+    assert await Result(first).state() == ("PENDING" if said else "REVOKED")
+    assert await Result(schedules.job_id("hourly", START + 2 * HOUR)).state() == ("UNKNOWN" if said else "PENDING")
+    if said in ("put again", "ran by hand"):
+        last = (await schedules.get("hourly")).last_id
+        await set_clock(redis, START + 2 * HOUR + 10 * SECOND)
+        await fire_stored(connection)
+        assert await Result(last).state() == "REVOKED"
+        assert (await schedules.get("hourly")).last_run == START + 2 * HOUR
+    await assert_as_documented(redis)
 
 
 async def test_the_one_that_waits_stands_for_those_that_pass_and_is_never_too_late(
