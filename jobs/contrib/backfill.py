@@ -1,12 +1,12 @@
 """Runs a schedule for moments that have passed: imported when somebody asks for it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from ..errors import SettingsMistake, WrongValue
-from ..monitor_site.model.stored_schedules import get_schedule
+from ..monitor_site.model.stored_schedules import get_schedule, unknown
 from ..store.call import Call
 from ..store.schedule_ids import job_id
 from ..store.store import NEW, now
@@ -20,8 +20,10 @@ MOST = 10_000
 async def run_missed(connection: Any, name: str, since: datetime, until: datetime) -> list[str]:
     """See `schedules.backfill`."""
     moments = await missed(connection, name, since, until)
-    kept = texts(await connection.hgetall(connection.key.SCHEDULE + name))
-    raw = await connection.hmget(connection.key.SCHEDULE + name, "payload", "tree")
+    raw = await connection.hgetall(connection.key.SCHEDULE + name)
+    if not raw:
+        raise await unknown(connection, name)
+    kept = texts(raw)
     made: list[str] = []
     for some in chunked([job_id(name, moment) for moment in moments]):
         ids = await _unknown(connection, some)
@@ -29,11 +31,11 @@ async def run_missed(connection: Any, name: str, since: datetime, until: datetim
             Call(
                 one,
                 kept["queue"],
-                raw[0],
+                raw[b"payload"],
                 kept["task"],
                 "",
                 kept["expires"],
-                tree=raw[1] or b"",
+                tree=raw.get(b"tree", b""),
                 name=kept["tree_name"],
             )
             for one in ids
@@ -45,7 +47,7 @@ async def run_missed(connection: Any, name: str, since: datetime, until: datetim
 
 async def missed(connection: Any, name: str, since: datetime, until: datetime) -> list[datetime]:
     """The moments in that span, at most MOST; whether it has run for them is not looked at."""
-    since, until = checks.moment("since", since).astimezone(), checks.moment("until", until).astimezone()
+    since, until = checks.moment("since", since).astimezone(UTC), checks.moment("until", until).astimezone(UTC)
     info = await get_schedule(connection, name)
     if until > await now(connection):
         raise WrongValue(f"until={until}: it is to come, and the schedule fires by itself then")

@@ -6,7 +6,7 @@ A value of the wrong kind is a TypeError, one out of range a WrongValue, and in 
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from difflib import get_close_matches
 from math import nan
@@ -118,7 +118,7 @@ def moment(option: str, value: Any) -> datetime:
     """A datetime that is a point in time."""
     at = of_class(datetime, "a datetime, such as datetime.now() + timedelta(hours=1)")(option, value)
     try:
-        at.timestamp()
+        at.timestamp(), at.astimezone(UTC)
     except Exception:  # the zone may be another library's
         raise refusal(WrongValue, option, value, "a datetime between the years 1 and 9999") from None
     return at

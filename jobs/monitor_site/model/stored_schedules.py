@@ -49,7 +49,7 @@ async def get_schedule(connection: Store, name: str) -> ScheduleInfo:
     """One of them; UnknownSchedule: there is none of that name."""
     [found] = await _read(connection, [checks.storable("name", name)])
     if found is None:
-        raise await _unknown(connection, name)
+        raise await unknown(connection, name)
     return found
 
 
@@ -99,11 +99,11 @@ async def steer(connection: Store, name: str, what: str) -> str:
     """`pause`, `resume`, `forget`, or `now`, which answers the id of the job. UnknownSchedule names those there are."""
     answer: bytes | None = await connection.run_script("steer", checks.storable("name", name), what)
     if answer is None:
-        raise await _unknown(connection, name)
+        raise await unknown(connection, name)
     return text(answer)
 
 
-async def _unknown(connection: Store, name: str) -> UnknownSchedule:
+async def unknown(connection: Store, name: str) -> UnknownSchedule:
     known, _ = await schedule_names(connection, most=1000)
     near = checks.hint(name, known) if known else "there are: none yet"
     return UnknownSchedule(f"there is no schedule called {checks.shown(name)}; {near}")

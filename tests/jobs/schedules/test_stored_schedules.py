@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,7 +28,7 @@ from jobs import (
     worker_settings,
 )
 from jobs.client.connection import JobsRedis
-from jobs.contrib import due_schedules
+from jobs.contrib import backfill, due_schedules
 from jobs.errors import EncodingError, QuarqError, SettingsMistake, TooLarge, UnknownSchedule, WrongValue
 from jobs.store.keys import Keys
 from jobs.store.stored_values import moment_of
@@ -507,6 +507,8 @@ async def test_backfill_runs_each_missed_moment_once(jobs_worker: Workers, jobs_
         (START - 9 * DAY, START, "more than 10,000 moments"),
         (START, START + DAY, "is to come"),
         ("yesterday", START, "since='yesterday'"),
+        (datetime.min.replace(tzinfo=timezone(HOUR)), START, "between the years 1 and 9999"),
+        (datetime.min.replace(tzinfo=UTC), START, "more than 10,000 moments|out of range"),
     ],
 )
 async def test_a_backfill_of_too_much_or_of_nothing_is_refused(
@@ -518,6 +520,23 @@ async def test_a_backfill_of_too_much_or_of_nothing_is_refused(
         await schedules.backfill("often", since, until)
     with pytest.raises(UnknownSchedule, match="no schedule called 'oftn'; did you mean 'often'"):
         await schedules.backfill("oftn", START, START)
+
+
+async def test_a_backfill_of_one_that_is_deleted_meanwhile_runs_nothing(
+    redis: Redis, connection: JobsRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def missed(*of: Any) -> list[datetime]:
+        found = await counted(*of)
+        await schedules.delete("often")
+        return found
+
+    counted = backfill.missed
+    monkeypatch.setattr(backfill, "missed", missed)
+    await set_clock(redis, START)
+    await schedules.put("often", report.s(1), every(MINUTE))
+    with pytest.raises(UnknownSchedule):
+        await schedules.backfill("often", START - HOUR, START)
+    assert await redis.keys(f"{Keys.JOB}*") == []
     assert await redis.keys(f"{Keys.JOB}*") == []
 
 
