@@ -48,7 +48,7 @@ NO_MAIL = {
     *("monitor.delete_schedule", "monitor.change_limit"),
     *("monitor.quiet_worker", "monitor.stop_worker", "monitor.change_rate", "monitor.choose_zone"),
     *("monitor.make_plan", "monitor.stop_plan"),
-    "monitor.mark_error",
+    *("monitor.answer_job", "monitor.send_event", "monitor.run_job_from", "monitor.mark_error"),
 }
 """What changes something, and sends no mail by that."""
 
