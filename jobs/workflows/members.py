@@ -70,14 +70,15 @@ class MemberFailed(Exception):
         self.error = error
 
 
-async def refuse_member(redis: Store, call: Call, holder: str) -> NotUnique:
-    """The job *holder* has the key of a member: it has failed, for every evaluation of its workflow."""
+async def refuse_member(redis: Store, call: Call, holder: str, token: str = "") -> NotUnique:
+    """The job *holder* has the key of a member: it has failed, for every evaluation of its workflow. *token*: of the
+    job that a child is of."""
     error = NotUnique(call.task, holder)
     result = encoding.dumps({"s": False, "r": error})
     if redis.is_own_encoding and len(call.payload) <= KEPT_CALL_BYTES:  # for people who look
         result = encoding.joined(call.payload, result)
     words = (call.parent, call.path, call.id, call.task, call.queue, result, str(error))
-    await redis.run_script("refuse", *words, keys.RESULT_EXPIRES_MS, keys.HISTORY_LENGTH)
+    await redis.run_script("refuse", *words, keys.RESULT_EXPIRES_MS, keys.HISTORY_LENGTH, token)
     return error
 
 

@@ -64,7 +64,7 @@ class RedisLog:
         if stored == [REFUSED]:
             raise Revoked
         if stored and isinstance(stored[0], bytes):
-            note = partial(refuse_member, self._redis, call, text(stored[0]))
+            note = partial(refuse_member, self._redis, call, text(stored[0]), self._job.token)
             refused = await _outage.keep_trying(note, only_away=True)
             await self.record(field, entry)
             raise refused

@@ -4,7 +4,7 @@
 -- include: recording, limits, unique, storing
 local id, token, field, entry = unpack(ARGV)
 local now = now_ms()
-local answer, stored = check_step(id, token, entry), nil
+local answer, stored = check_step(id, token, field, entry), nil
 if answer ~= RECORDED then return { answer } end
 stored = store(now, { read_call(5) })[1]
 if stored == STORED or stored == TAKEN then write_step(id, field, entry) end

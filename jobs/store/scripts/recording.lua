@@ -7,13 +7,14 @@ local function begin_steps(id)
   redis.call('HSET', RECORD .. id, 'steps', 1)
 end
 
--- May the owner of *token* record *entry*? If not, why.
-local function check_step(id, token, entry)
+-- May the owner of *token* record *entry*? If not, why. It may again what it has recorded.
+local function check_step(id, token, field, entry)
   local r = redis.call('HMGET', RECORD .. id, 'owner', 'state', 'steps')
   if r[1] ~= token or r[2] ~= 'STARTED' then return LOST end
   if not r[3] then begin_steps(id) end
-  if redis.call('HLEN', STEPS .. id) >= MOST_STEPS then return TOO_MANY end
-  return (tonumber(r[3] or 0) or 0) + #entry > STEPS_BYTES and TOO_LARGE or RECORDED
+  local why = redis.call('HLEN', STEPS .. id) >= MOST_STEPS and TOO_MANY
+    or (tonumber(r[3] or 0) or 0) + #entry > STEPS_BYTES and TOO_LARGE
+  return why and redis.call('HGET', STEPS .. id, field) ~= entry and why or RECORDED
 end
 
 local function write_step(id, field, entry)

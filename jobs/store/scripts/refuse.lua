@@ -1,11 +1,13 @@
 -- A member of a workflow, or a child of a job, that the key of another job keeps from being called has failed without a run: this
--- is its record and its end, unless its workflow has ended, or knows its end.
--- ARGV: workflow, path, id, task, queue, result, why, result ttl ms, history kept   Returns 1 if it was noted now.
+-- is its record and its end, unless its workflow has ended, or knows its end, or another evaluation
+-- has called it meanwhile; and of a child only if the claim's token still owns the job.
+-- ARGV: workflow, path, id, task, queue, result, why, result ttl ms, history kept, token or ''   Returns 1 if it was noted now.
 -- flags: allow-oom
 -- include: limits, counting, unique, ending, attempts
-local workflow, path, id, task, queue, result, why, ttl, history_kept = unpack(ARGV)
+local workflow, path, id, task, queue, result, why, ttl, history_kept, token = unpack(ARGV)
 local now = now_ms()
 if redis.call('EXISTS', JOB .. workflow) == 0 or redis.call('HEXISTS', JOURNAL .. workflow, path) == 1 then return 0 end
+if token ~= '' and redis.call('HGET', RECORD .. workflow, 'owner') ~= token or redis.call('EXISTS', JOB .. id) == 1 then return 0 end
 local at = as_text(now)
 redis.call('HSET', RECORD .. id, 'task', task, 'queue', queue, 'enqueued', at, 'due', at, 'parent', workflow, 'path', path)
 log_attempt(id, '', cmsgpack.pack({ 0, '', now, now, 'FAILURE', why }))

@@ -3,9 +3,6 @@
 -- flags: allow-oom
 -- include: recording
 local id, token, field, entry = unpack(ARGV)
-local answer = check_step(id, token, entry)
-if answer == RECORDED or answer ~= LOST and redis.call('HGET', STEPS .. id, field) == entry then
-  write_step(id, field, entry)
-  return RECORDED
-end
+local answer = check_step(id, token, field, entry)
+if answer == RECORDED then write_step(id, field, entry) end
 return answer
