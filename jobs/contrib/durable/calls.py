@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from ...client.callables import is_async
-from ...errors import DoesNotFit, EncodingError, QuarqError, WrongValue
+from ...errors import DoesNotFit, EncodingError, NotUnique, QuarqError, WrongValue
 from ...store.cancellation import retrieve_exception, wait_at_most
 from ...tasks.current import CurrentJob
 from ...values import checks
@@ -52,8 +52,8 @@ class DurableCalls:
     def key_of(self, use: Name) -> str:
         return f"{self._held.job.id}:{use.shown}"
 
-    def judged(self, outcome: Outcome) -> Outcome:
-        return self._suspension.judged(outcome)
+    async def judged(self, outcome: Outcome) -> Outcome:
+        return await self._suspension.judged(outcome)
 
     @property
     def step_key(self) -> str:
@@ -101,7 +101,11 @@ class DurableCalls:
             if await self.history.find(use, CALLED, on_change) is None:
                 made = await child.call(self._redis, self._job, use.field)
                 entry = self.history.entry(use, CALLED, self._log.now_ms(), 0).packed()
-                await self._log.call(use.field, entry, made)
+                try:
+                    await self._log.call(use.field, entry, made)
+                except NotUnique:
+                    self.history.note_refused(use, entry)
+                    raise
                 self.history.steps[use.field] = entry
         ended = next((self.history.journal[one] for one in use.fields() if one in self.history.journal), None)
         if ended is None:

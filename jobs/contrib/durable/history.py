@@ -72,9 +72,7 @@ class History:
 
     async def find(self, name: Name, letters: str, on_change: str = "fail") -> Entry | None:
         """What is recorded of this call. StepChanged: of another one."""
-        if not self._is_read:
-            self._reading = self._reading or asyncio.ensure_future(self._read())
-            await asyncio.shield(self._reading)
+        await self._ready()
         data = next((self.steps[field] for field in name.fields() if field in self.steps), None)
         if data is None:
             if len(self.steps) >= MOST_STEPS:
@@ -110,11 +108,21 @@ class History:
         self.seen += not known
         return found
 
-    def failures(self) -> tuple[list[str], list[str]]:
+    def note_refused(self, name: Name, entry: bytes) -> None:
+        """Another job has the key of this child: it has failed."""
+        self.steps[name.field], self.journal[name.field] = entry, FAILED.encode()
+
+    async def failures(self) -> tuple[list[str], list[str]]:
         """What a retry does again: fields of its steps, and places of its journal."""
+        await self._ready()
         places = [place for place, entry in self.journal.items() if entry[:1] in (b"F", b"R", TIMED_OUT)]
         again = {*places}
         return [field for field, entry in self.steps.items() if entry[:1] == FAILED.encode() or field in again], places
+
+    async def _ready(self) -> None:
+        if not self._is_read:
+            self._reading = self._reading or asyncio.ensure_future(self._read())
+            await asyncio.shield(self._reading)
 
     async def _read(self) -> None:
         self.steps, self.journal = await self.log.read()

@@ -66,7 +66,7 @@ class Suspension:
                 self._waits.remove(wait)
         raise AssertionError
 
-    def judged(self, outcome: Outcome) -> Outcome:
+    async def judged(self, outcome: Outcome) -> Outcome:
         """The outcome of this run: what its code came to is dropped once it was suspended."""
         self._is_judged = True
         for future in [*self._futures]:  # of waits that code has left behind
@@ -76,7 +76,7 @@ class Suspension:
         if self._is_over:
             return self._outcome()
         if outcome.state == RETRY:
-            outcome.more = self._history.failures()
+            outcome.more = await self._history.failures()
         return outcome
 
     def _look_soon(self) -> None:

@@ -58,7 +58,8 @@ local function finish(result, id, token, state, ttl, delay, run, entry, extra, w
   if state == 'RETRY' then
     redis.call('HDEL', RECORD .. id, 'suspect', 'crashes', 'deaths') -- its worker has outlived it
     if type(extra) == 'table' then -- steps that failed, and the ends of children: they are done again
-      in_bulk('HDEL', STEPS .. id, extra[1])
+-- include: forgetting
+      forget_steps(id, extra[1])
       in_bulk('HDEL', JOURNAL .. id, extra[2])
     end
     local due = as_moment(now + delay)

@@ -3,6 +3,7 @@
 -- It keeps its id, and is due now.
 -- ARGV: id, what the ids of its members begin with, a packed list of steps to be forgotten, then the path of each task that has not succeeded, as the journal says
 -- Returns 1; 0 if it has not failed; or the id of another job, which has its key by now.
+-- include: forgetting
 local id, prefix, steps = ARGV[1], ARGV[2], cmsgpack.unpack(ARGV[3])
 local now = now_ms()
 local record = redis.call('HMGET', RECORD .. id, 'state', 'payload', 'queue', 'tree', 'enqueued', 'steps', 'until', 'unique')
@@ -30,7 +31,7 @@ local function forget_or_keep(path)
 end
 
 for i = 4, #ARGV do forget_or_keep(ARGV[i]) end
-in_bulk('HDEL', STEPS .. id, steps)
+if steps[1] then forget_steps(id, steps) end
 for _, key in ipairs({ TREE, JOURNAL, STEPS }) do redis.call('PERSIST', key .. id) end
 redis.call('UNLINK', RESULT .. id)
 unlist(id)

@@ -103,7 +103,8 @@ class Runner:
         else:
             outcome = Outcome(SUCCESS, value, keep_s=function.keep_result_s, ignored=function.ignore_result)
         if job.steps and held.current is not None:
-            outcome = held.current.durable.judged(outcome)
+            with contextlib.suppress(asyncio.CancelledError):
+                outcome = await held.current.durable.judged(outcome)
         job_log.ended(job, call, outcome, time.monotonic() - began, self.log_results)
         if hooks.end is not None:
             with contextlib.suppress(asyncio.CancelledError):  # too late to stop it: its outcome is known
