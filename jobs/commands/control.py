@@ -92,7 +92,7 @@ async def call_command(context: Context, task: str, args: list[Any], kwargs: dic
     """
     given = {name: value for name, value in options.items() if value is not None}
     checks.name("TASK", task)
-    await _warn_of_task(context, task, "the job")
+    await warn_of_task(context, task, "the job")
     if "queue" in given:
         await _warn_of_queue(context, given["queue"])
     try:
@@ -222,14 +222,14 @@ async def limits_command(context: Context, task: str, limit: str | None, key: st
     checks.name("TASK", task)
     own = await monitor.limit_key(context.redis, task, key)
     if limit is not None:
-        await _warn_of_task(context, task, "the limit")
+        await warn_of_task(context, task, "the limit")
         change = partial(monitor.change_limit, context.redis, task, own, "" if limit == "declared" else limit)
         await context.noted("change limit", task, change, lambda _: f"{monitor.shown_key(own) or 'all jobs'}: {limit}")
     found = await monitor.limit_list(context.redis, task, own if key or limit is not None else None)
     return Answer(found, [one.line for one in found])
 
 
-async def _warn_of_task(context: Context, task: str, what: str) -> None:
+async def warn_of_task(context: Context, task: str, what: str) -> None:
     """It may be misspelt: a warning says so, and *what* was asked for is done."""
     if not (registry.find(task) or any(task in worker.tasks for worker in await monitor.workers(context.redis))):
         click.echo(f"Warning: no task or worker here knows {task!r}; {what} waits for one that does.", err=True)
@@ -261,7 +261,7 @@ async def _rate_limit(context: Context, words: tuple[str, ...]) -> Answer:
         raise click.UsageError("give a task and its rate: control rate_limit app.mail 10/m")
     task, rate = words
     checks.name("TASK", task)
-    await _warn_of_task(context, task, "the rate")
+    await warn_of_task(context, task, "the rate")
     limit = partial(monitor.set_rate_limit, context.redis, task, None if rate == "none" else rate)
     await context.noted("change rate limit", task, limit, lambda _: rate)
     return Answer({"task": task, "rate_limit": rate}, [f"{task}: {rate}"])

@@ -1,5 +1,6 @@
 """Stores a schedule, or changes it: imported when somebody puts one. Workers fire it, see due.lua."""
 
+import logging
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from ..workflows.task_table import NOTHING, strangers
 OVERLAPS = ("skip", "queue", "cancel", None)
 LEAST_PERIOD = timedelta(seconds=1)
 _MS = timedelta(milliseconds=1)
+logger = logging.getLogger("jobs.schedules")
 
 
 async def put(
@@ -50,7 +52,10 @@ async def _kept(connection: JobsRedis, name: str, node: Node) -> Call:
             raise WrongValue(f"{option}= of the call of {name!r}: a schedule says when it runs, and under which id")
     pairs: list[tuple[Node, Mapping[str, Any]]] = [(node, {"task_id": "kept"})]
     unknown = strangers(pairs)
-    [call] = calls_of(connection, pairs, await declared(connection, sorted(unknown)) if unknown else NOTHING)
+    known = await declared(connection, sorted(unknown)) if unknown else NOTHING
+    if missing := sorted(set(unknown).difference(known)):
+        logger.warning("schedule %s: no worker has declared %s: its jobs wait for one that does", name, missing[0])
+    [call] = calls_of(connection, pairs, known)
     if call.expires[:1] not in ("", "+"):
         raise WrongValue(f"expires= of the call of {name!r}: give seconds; a time would end all its later runs")
     if (size := len(call.payload) + len(call.tree)) > connection.size_limit:

@@ -39,6 +39,7 @@ from .plain_json import plain
 from .query import Query, parse
 from .ranges import HOUR, RANGES, Interval, Range, Totals, history, summed, totals_between
 from .reruns import original_of, reruns_of
+from .schedule_words import in_words
 from .seen_versions import Change, Comparison, Version, compare, versions
 from .spent_time import Part
 from .step_times import StepTimes, every, times_of
@@ -54,8 +55,8 @@ __all__ = [
     "HOUR", "NOT_CALLED", "RANGES", "SKIPPED", "SORTS", "Change", "Comparison", "ErrorGroup", "Forecast", "Interval",
     "JobDetail", "JobStack", "LongRun", "LostWorker", "Overview", "Part", "Place", "Plan", "Query", "Range", "Step",
     "StepTimes", "TaskInfo", "Timeline", "Totals", "Unknown", "Version", "WorkflowRow", "compare", "confirm", "count",
-    "error", "errors", "every", "history", "job", "long_runs", "lost_workers", "mark_error", "original_of", "overview",
-    "parse", "plain", "plan", "queue_forecasts", "read_plan", "reruns_of", "run_again", "search_hint", "span_of",
-    "stacks", "start", "summed", "tasks", "timeline", "times_of", "totals_between", "tree_lines", "versions",
+    "error", "errors", "every", "history", "in_words", "job", "long_runs", "lost_workers", "mark_error", "original_of",
+    "overview", "parse", "plain", "plan", "queue_forecasts", "read_plan", "reruns_of", "run_again", "search_hint",
+    "span_of", "stacks", "start", "summed", "tasks", "timeline", "times_of", "totals_between", "tree_lines", "versions",
     "workflows",
 ]  # fmt: skip

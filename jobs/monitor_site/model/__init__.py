@@ -27,7 +27,7 @@ from .worker_list import online as workers
 from ...schedules.schedule_info import ScheduleInfo  # isort: skip
 from .stored_schedules import (  # isort: skip
     backfill_schedule, delete_schedule, forget_schedule, get_schedule, moments_to_backfill, overdue,
-    pause_schedule, resume_schedule, run_schedule, schedule_names, schedules,
+    pause_schedule, put_schedule, resume_schedule, run_schedule, schedule_names, schedules,
 )  # fmt: skip
 
 __all__ = [
@@ -36,8 +36,9 @@ __all__ = [
     "Wanted", "WorkerInfo", "audit", "awaiting", "backfill_schedule", "broker", "call_of", "change_limit",
     "check_event", "delete_schedule", "error_text", "events", "find", "forget_schedule", "get_schedule", "lapsed",
     "limit_key", "limit_list", "matching", "moments_to_backfill", "move", "note", "noted", "now", "overdue", "pause",
-    "pause_limit", "pause_schedule", "pauses", "purge", "purge_queue", "purgeable", "queue_names", "queues",
-    "queues_named", "quiet", "reschedule", "resume", "resume_limit", "resume_schedule", "retry", "revoke", "rows_of",
-    "run_from", "run_schedule", "running", "schedule_names", "schedules", "send_event", "set_limit", "set_rate_limit",
-    "shown_key", "shutdown", "situation", "steps", "text", "totals", "unfinished_calls", "waiting", "why", "workers",
+    "pause_limit", "pause_schedule", "pauses", "purge", "purge_queue", "purgeable", "put_schedule", "queue_names",
+    "queues", "queues_named", "quiet", "reschedule", "resume", "resume_limit", "resume_schedule", "retry", "revoke",
+    "rows_of", "run_from", "run_schedule", "running", "schedule_names", "schedules", "send_event", "set_limit",
+    "set_rate_limit", "shown_key", "shutdown", "situation", "steps", "text", "totals", "unfinished_calls", "waiting",
+    "why", "workers",
 ]  # fmt: skip

@@ -9,10 +9,11 @@ from urllib.parse import unquote
 import msgpack
 
 from ...client.connection import JobsRedis
-from ...errors import WrongValue
+from ...errors import UnknownTask, WrongValue
 from ...store.store import now_ms
 from ...store.stored_values import text, whole
 from ...tasks import registry
+from ...tasks.declarations import known_tasks
 from ...tasks.limits import key_of, names_of
 from ...tasks.rate_limit import WINDOWS_MS, stored_rate
 from ...values import checks
@@ -43,7 +44,8 @@ class LimitInfo:
 
     @property
     def line(self) -> str:
-        most = "no limit" if self.max_concurrency is None else f"{self.max_concurrency:,} at a time"
+        no_most = "any number at a time" if self.rate_limit else "no limit"
+        most = no_most if self.max_concurrency is None else f"{self.max_concurrency:,} at a time"
         limits = ", ".join(filter(None, [self.rate_limit, most, "set here" * self.changed, "PAUSED" * self.paused]))
         return f"{self.shown or 'all jobs'}: {limits}; {self.running:,} run, {self.waiting:,} wait"
 
@@ -80,6 +82,10 @@ async def key_for(connection: JobsRedis, task: str, values: Mapping[str, Any]) -
         return ""
     known = await families(connection, task)
     if names not in known:
+        if not known and registry.find(task) is None and task not in (workers := await known_tasks(connection)):
+            raise UnknownTask(
+                f"no worker has declared a task {checks.shown(task)}; {checks.hint(task, [*workers] or ['none yet'])}"
+            )
         there = "; ".join(f"per {one.replace('&', ' and ')}" for one in known) or "none by key"
         raise WrongValue(f"{task} has no limit per {' and '.join(sorted(values))}; it has {there}")
     return key_of(sorted(values), values)

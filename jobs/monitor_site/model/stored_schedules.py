@@ -6,12 +6,14 @@ from importlib import import_module
 from typing import Any
 
 from ...errors import SettingsMistake, UnknownSchedule, WrongValue
+from ...schedules.schedule import crontab, every
 from ...schedules.schedule_info import ScheduleInfo
 from ...store import keys
 from ...store.store import Store, now_ms
 from ...store.stored_values import chunked, moment, moment_of, read_as, text, texts, whole, whole_ms
 from ...values import checks
 from ...values.calls import awaited
+from ...workflows.canvas import Node
 
 MOMENTS_SHOWN = 5
 
@@ -140,6 +142,14 @@ async def delete_schedule(connection: Store, name: str) -> bool:
 async def run_schedule(connection: Store, name: str) -> str:
     """Run it now, paused or not, and return the id of the job; its own moments stay as they are."""
     return await steer(connection, name, "now")
+
+
+@awaited
+async def put_schedule(connection: Store, name: str, call: Node, when: str, timezone: str | None = None) -> datetime:
+    """As `schedules.put`, with the moments as text: `0 8 * * 1-5`, or `every 0:05:00`. Returns the first one."""
+    period = _contrib("stored_moments").period_of(when)
+    moments = every(period) if period else crontab(fields=when, timezone=timezone)
+    return await _contrib("putting").put(connection, name, call, moments, None, 0)  # type: ignore[no-any-return]
 
 
 @awaited

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import re
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from jobs import Limit, Result, crontab, group, monitor, schedules
+from jobs import Limit, Result, UnknownTask, WrongValue, crontab, group, limits, monitor, schedules
 from jobs.client.connection import JobsRedis
 from jobs.monitor import audit
 from jobs.store.keys import NO_PREFIX, Keys
+from jobs.tasks.declarations import KnownTask
 from tests.jobs.commands.conftest import Cli, StartOnline
 from tests.jobs.worker import tasks
 from tests.waiting import wait_until
@@ -392,7 +394,9 @@ async def test_a_stored_schedule_is_paused_run_backfilled_and_deleted(
 ) -> None:
     await schedules.put("report:42", tasks.log.s("x"), crontab("0 8 * * 1-5"))
     await schedules.put("report:43", tasks.log.s("x"), crontab("0 8 * * 1-5"))
-    assert (await cli("schedules", "list", ":42")).lines[0].startswith("report:42  tests.log  0 8 * * 1-5 ")
+    assert (
+        (await cli("schedules", "list", ":42")).lines[0].startswith("report:42  tests.log  weekdays at 08:00 (UTC)  ")
+    )
     assert "1 schedule. 1 more: give a text of their names" in (await cli("schedules", "-n", "1")).out
 
     assert (await cli("schedules", "pause", "report:42")).lines == ["report:42: paused"]
@@ -409,14 +413,49 @@ async def test_a_stored_schedule_is_paused_run_backfilled_and_deleted(
     assert why.endswith("'report:42' has called it, for 2026-03-02 08:00:00 UTC")
 
     assert (await process("schedules", "delete", "report:42", typed="n\n")).code == 1
-    assert (await cli("schedules", "delete", "report:42", "-f")).lines == ["report:42: deleted: True"]
+    assert (await cli("schedules", "delete", "report:42", "-f")).lines == ["report:42: deleted"]
     assert (await cli("schedules", "run", "report:42")).code == 1
     for wrong in (["pause"], ["backfill", "report:43"], ["run", "report:43", *span]):
         assert (await cli("schedules", *wrong)).code == 64
     assert [info.name for info in await schedules.list()] == ["report:43"]
     noted = [(entry.what, entry.result) for entry in (await audit(connection)).rows]
     assert ("backfill schedule", "5 jobs") in noted
-    assert ("delete schedule", "deleted: True") in noted
+    assert ("delete schedule", "deleted") in noted
+
+
+async def test_each_action_on_a_schedule_that_is_not_there_says_so(cli: Cli, connection: JobsRedis) -> None:
+    await schedules.put("report:42", tasks.log.s("x"), crontab("0 8 * * 1-5"))
+    for action in (["pause"], ["resume"], ["run"], ["delete", "-f"], ["delete"]):
+        said = await cli("schedules", action[0], "report:24", *action[1:])
+        assert (said.code, said.out) == (1, "")
+        assert "there is no schedule called 'report:24'; did you mean 'report:42'?" in said.err
+
+
+async def test_a_schedule_is_put_and_put_again(cli: Cli, connection: JobsRedis) -> None:
+    call = ("--task", "tests.log", "--args", '["x"]')
+    put = await cli("schedules", "put", "report:42", *call, "--when", "0 8 * * 1-5", "--timezone", "Europe/Berlin")
+    assert put.lines[0].startswith("report:42: put; it runs next at 20")
+    assert (await schedules.get("report:42")).when == "0 8 * * 1-5 (m/h/dM/MY/d) Europe/Berlin"
+    assert (await cli("schedules", "put", "report:42", *call, "--when", "every 0:00:30", "--json")).code == 0
+    assert (await cli("schedules")).lines[0].startswith("report:42  tests.log  every 30 seconds  never run  next 20")
+    ran = await schedules.run("report:42")
+    assert (await monitor.call_of(connection, ran)).args == ["x"]  # type: ignore[union-attr]
+
+    for words, why in (
+        ([*call, "--when", "@daily"], "give five fields"),
+        ([*call, "--when", "every 0:00:00.5"], "give five fields"),
+        ([*call, "--when", "0 8 * * *", "--timezone", "Berlin"], "timezone='Berlin'"),
+        (["--when", "0 8 * * *"], "put goes with --task and --when"),
+        (call, "put goes with --task and --when"),
+        (["--task", "tests.log", "--when", "0 8 * * *"], "missing a required argument: 'message'"),
+    ):
+        said = await cli("schedules", "put", "report:42", *words)
+        assert (said.code, why in said.err) == (64, True), said
+    odd = await cli("schedules", "put", "odd", "--task", "shop.nope", "--when", "0 8 * * *")
+    assert (odd.code, "no task or worker here knows 'shop.nope'" in odd.err) == (0, True)
+    assert "put goes with --task" in (await cli("schedules", "run", "odd", *call)).err
+    rows = [(entry.what, entry.target, entry.result[:7]) for entry in (await audit(connection)).rows]
+    assert rows.count(("put schedule", "report:42", "next 20")) == 2
 
 
 async def test_limits(cli: Cli, connection: JobsRedis) -> None:
@@ -429,13 +468,13 @@ async def test_limits(cli: Cli, connection: JobsRedis) -> None:
 
     found = await cli("limits", "tests.log")
     assert found.lines == [
-        "all jobs: 1/m, no limit, set here; 0 run, 0 wait",
+        "all jobs: 1/m, any number at a time, set here; 0 run, 0 wait",
         "tenant_id=7: 5 at a time, set here; 0 run, 0 wait",
         "tenant_id=a b: 2 at a time, PAUSED; 0 run, 0 wait",
     ]
     for words in (["resume", "-k", "tenant_id=a%20b"], ["declared", "-k", "tenant_id=7"], ["declared"]):
         await cli("limits", "tests.log", *words)
-    assert (await cli("limits", "tests.log")).lines == ["all jobs: 10/s, no limit; 0 run, 0 wait"]
+    assert (await cli("limits", "tests.log")).lines == ["all jobs: 10/s, any number at a time; 0 run, 0 wait"]
     assert [entry.what for entry in (await monitor.audit(connection)).rows] == ["change limit"] * 6
 
 
@@ -456,3 +495,16 @@ async def test_a_limit_that_cannot_be_is_refused(cli: Cli, connection: JobsRedis
 
     assert said.code == 64
     assert why in said.err
+
+
+async def test_a_limit_by_key_of_a_task_that_nobody_knows_is_refused_as_that(cli: Cli, connection: JobsRedis) -> None:
+    for declare in (None, connection.hset(connection.key.TASKS, "shop.sync", KnownTask().packed())):
+        near = "there are: none yet" if declare is None else "did you mean 'shop.sync'?"
+        if declare is not None:
+            await declare
+        with pytest.raises(UnknownTask, match=rf"no worker has declared a task 'shop\.snc'; {re.escape(near)}"):
+            await limits.set("shop.snc", 5, tenant_id=9)
+    said = await cli("limits", "shop.snc", "5", "-k", "tenant_id=9")
+    assert (said.code, "no worker has declared a task 'shop.snc'" in said.err) == (1, True)
+    with pytest.raises(WrongValue, match=r"shop\.sync has no limit per tenant_id; it has none by key"):
+        await limits.set("shop.sync", 5, tenant_id=9)

@@ -296,7 +296,7 @@ async def test_schedules(cli: Cli, start_worker: StartWorker) -> None:
     assert [schedule["name"] for schedule in data.json] == ["daily", "hourly"]
     assert data.json[1]["next_run"].endswith(":00:00+00:00")
     assert data.json[1]["task"] == "tests.log"
-    assert text.lines[1].startswith("hourly  tests.log  0 * * * * ")
+    assert text.lines[1].startswith("hourly  tests.log  every hour at minute 0  ")
     assert "never run  next 2" in text.lines[1]
     assert text.code == 0
     await monitor.pause_schedule(worker.pool, "hourly")

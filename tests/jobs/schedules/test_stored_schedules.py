@@ -32,6 +32,7 @@ from jobs.contrib import backfill, due_schedules
 from jobs.errors import EncodingError, QuarqError, SettingsMistake, TooLarge, UnknownSchedule, WrongValue
 from jobs.store.keys import Keys
 from jobs.store.stored_values import moment_of
+from jobs.tasks.declarations import KnownTask
 from jobs.testing import Clock, Workers, eager
 from jobs.worker.scheduler import Scheduler, fire_stored, look
 from tests.jobs.key_table import assert_as_documented
@@ -612,6 +613,15 @@ async def test_what_cannot_be_put_is_refused_where_it_is_written(
         await schedules.put(**right | given)
     assert len(str(refused.value)) < 600
     assert await redis.keys("jobs:schedule*") == []
+
+
+async def test_a_put_of_a_task_that_no_worker_knows_says_so(
+    redis: Redis, connection: JobsRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    for call in (report.s(), report.s() | Signature("stored.elsewhere"), Signature("stored.nope") | report.s()):
+        await redis.hset(Keys.TASKS, "stored.elsewhere", KnownTask().packed())
+        await schedules.put("one", call, every(HOUR))
+    assert caplog.messages == ["schedule one: no worker has declared stored.nope: its jobs wait for one that does"]
 
 
 @pytest.mark.parametrize(
