@@ -71,7 +71,8 @@ class Reading:
     def figures(self) -> Mapping[str, Figure]:
         now = self.overview
         failed = now.last_hour.states["FAILURE"]
-        wrong = "paused" if now.paused else "no worker" if now.unserved or now.unknown else ""
+        signs = {"paused": now.paused, "no worker": now.unserved, "unknown task": now.unknown}
+        wrong = next((sign for sign, those in signs.items() if those), "")
         return {
             "running": Figure(short(now.queues.running)),
             "failed": Figure(short(failed), "bad" if failed else ""),

@@ -72,7 +72,7 @@ async def overview(connection: JobsRedis) -> Overview:
         busy=sum(worker.busy for worker in workers),
         paused=paused,
         unserved=tuple(_unserved(rows, workers)),
-        unknown=tuple(_unknown(rows, workers)),
+        unknown=tuple(unknown_tasks(rows, workers)),
         since=found[0].at,
         last_hour=summed(minute.count for minute in found),
         minutes=tuple(found),
@@ -99,7 +99,7 @@ def _unserved(rows: Iterable[QueueInfo], workers: Sequence[WorkerInfo]) -> Itera
             yield row
 
 
-def _unknown(rows: Iterable[QueueInfo], workers: Sequence[WorkerInfo]) -> Iterator[Unknown]:
+def unknown_tasks(rows: Iterable[QueueInfo], workers: Sequence[WorkerInfo]) -> Iterator[Unknown]:
     for row in rows:
         serving = [worker for worker in workers if worker.name in row.workers and not worker.quiet]
         known = {task for worker in serving for task in worker.tasks}

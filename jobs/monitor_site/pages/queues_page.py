@@ -13,6 +13,7 @@ from ..actions import of_queues
 from ..options import redis
 from ..ranges import history
 from ..routes import blueprint
+from ..summary import unknown_tasks
 from ..web.messages import Message
 
 WRONG_NAME = Message("wrong-name", "This is not the name of the queue. To confirm, type the name.")
@@ -24,7 +25,8 @@ async def queues() -> ResponseReturnValue:
         workers = await model.workers(redis())
         rows = await model.queues(redis(), workers)
         forecasts = await forecasting.forecasts(redis(), workers, rows, await history(redis()))
-        return {"forecasts": forecasts, "others": [row for row in rows if row.others]}
+        return {"forecasts": forecasts, "others": [row for row in rows if row.others],
+                "unknown": list(unknown_tasks(rows, workers))}  # fmt: skip
 
     return await live.page("monitor/queues.html", look)
 

@@ -42,10 +42,25 @@ async def test_red_flags_and_who_paused(connection: JobsRedis, redis_url: str, o
 
     assert "3 jobs in queue crm ( crm.sync ) do not start: no worker serves it." in text
     assert "1 job of etl.load in queue mail does not start: no worker of this queue knows the task." in text
+    assert "1 job of etl.load in queue mail does not start: no worker of this queue knows the task." in queues
+    assert "Queues paused" in text
     assert "Queue slow is paused by ann ," in text
     assert "paused by ann ," in queues
     assert "a1dfe4" in workers
     await connection.delete(Keys.PAUSED)
+
+
+async def test_the_side_says_what_is_wrong_with_a_queue_that_is_served(
+    connection: JobsRedis, redis_url: str, owner: Visitor
+) -> None:
+    async with shop_worker(redis_url, lease_renewal=0.1):
+        await send_task("etl.load", queue="mail")
+
+        async def is_said() -> bool:
+            return "Queues unknown task" in await seen_at(owner, "/queues")
+
+        await wait_until(is_said, "the page to say it")
+        assert "no worker" not in (await seen_at(owner, "/queues")).replace("no worker of this queue knows", "")
 
 
 async def test_a_long_run_and_a_lost_worker_are_marked(connection: JobsRedis, redis_url: str, owner: Visitor) -> None:
