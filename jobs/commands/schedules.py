@@ -108,4 +108,4 @@ def _line(info: monitor.ScheduleInfo) -> str:
     last = f"last {time_text(info.last_run)}" if info.last_run else "never run"
     coming = "paused" if info.paused else f"next {time_text(info.next_run)}" if info.next_run else "no next run"
     gone = f"  no worker has it{f' since {time_text(info.seen)}' if info.seen else ''}" if info.gone else ""
-    return f"{info.name}  {info.task}  {in_words(info.when)}  {last}  {coming}{gone}"
+    return f"{info.name}  {info.workflow or info.task}  {in_words(info.when)}  {last}  {coming}{gone}"

@@ -18,13 +18,13 @@ _FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 
 
 def in_words(when: str) -> str:
-    """The words of `ScheduleInfo.when`; itself, if there are none."""
+    """The words of `ScheduleInfo.when`; its fields, if there are none."""
     if found := _EVERY.fullmatch(when):
         days, hours, minutes, seconds, micros = (int(part or 0) for part in found.groups())
         return _period(timedelta(days, seconds, micros, 0, minutes, hours))
     if found := _CRON.fullmatch(when):
         moments = _moments(found[1])
-        words = words_of(moments) if moments else ""
+        words = moments and (words_of(moments) or found[1])
         return f"{words}{f' ({found[2]})' if found[2] else ''}" if words else when
     return when
 

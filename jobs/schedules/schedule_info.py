@@ -10,6 +10,8 @@ class ScheduleInfo:
 
     name: str
     task: str
+    workflow: str
+    """What it calls, if that is no single task: `chain of 2: shop.report → shop.mail`."""
     when: str
     """When it is due, as declared: `0 10 * * 6 (m/h/dM/MY/d) Europe/Berlin`, `every 0:00:30`."""
     queue: str

@@ -74,7 +74,7 @@ def _info(name: str, about: Mapping[bytes, bytes], now: int) -> ScheduleInfo:
         moments = tuple(moment_of(whole(ms)) for ms in fields["coming"].split(",") if ms and whole(ms) > now)
         gone = now - whole(fields["seen"]) > keys.SCHEDULE_GONE_MS
         own |= {"next_run": moment(fields["next"]), "coming": moments, "gone": gone}
-    return read_as(ScheduleInfo, about, **own, jitter_s=whole(fields["jitter"]) / 1000)
+    return read_as(ScheduleInfo, about, **own, workflow=fields["tree_name"], jitter_s=whole(fields["jitter"]) / 1000)
 
 
 def _next_of(fields: Mapping[str, str], now: datetime) -> tuple[datetime | None, tuple[datetime, ...]]:

@@ -87,6 +87,15 @@ async def test_a_stored_one_is_found_deleted_and_run_for_moments_that_have_passe
     assert reasons[-1].text == "the schedule 'report:42' has called it, for 2026-03-02 07:00:00 UTC"
     await ann.get(f"/job?id={schedules.job_id('report:42', monday)}")
     assert "/schedules?text=report:42" in ann.text
+    await schedules.put("flow", tasks.log.si(1) | tasks.log.si(2), workdays)
+    for page in ("/schedules?text=flow", "/schedule/run?name=flow", "/schedule/backfill?name=flow"):
+        await ann.get(page)
+        assert "weekdays at 08:00 (Europe/Berlin)" in ann.text
+        assert "chain of 2: tests.log → tests.log" in ann.text
+        assert "jobs.named_workflow" not in ann.text
+        assert page != "/schedules?text=flow" or "/schedule/backfill?name=flow" in ann.text
+    assert (await schedules.get("flow")).workflow == "chain of 2: tests.log → tests.log"
+    await schedules.delete("flow")
     for wrong in ("since=2026-03-02T00:00&until=2099-03-06T08:00", "since=x&until=y", "since=1980-01-01T00:00&until=x"):
         await ann.get(f"/schedule/backfill?name=report:42&{wrong}")
         assert "moments" not in ann.marks.counts, wrong
