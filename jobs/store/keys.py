@@ -19,7 +19,7 @@ WORKER_FORGOTTEN_MS = 3_600_000
 WORKER_SILENT_MS = 15_000  # A worker that was not seen for this long does not count as one that serves its queues.
 SCHEDULE_GONE_MS = 180_000  # So long after a worker last said that it has a schedule, none has it any more.
 LAST_MS = 253_402_300_799_000  # The last second of the year 9999. All moments from 1970 to it are whole numbers of ms.
-MOST_STEPS, STEPS_BYTES = 10_000, 64 * 1024 * 1024  # Of one job.
+MOST_STEPS, STEPS_BYTES, EVENTS_BYTES = 10_000, 64 * 1024 * 1024, 16 * 1024 * 1024  # Of one job.
 CALL_WORDS = 5  # Of each call that is stored: see read_call in storing.lua.
 RESULT_EXPIRES_MS = 86_400_000  # One day, as Celery's `result_expires`.
 

@@ -11,13 +11,14 @@ from ... import encoding
 from ...client.events import wait_for_event
 from ...client.result import Result
 from ...errors import EventRefused, NotRetried
+from ...store.keys import EVENTS_BYTES
 from ...store.store import Store
 from ...store.stored_values import chunked, text
 from ...values.sendable import check, too_large
 from ...workflows import members
 from ...workflows.stored_tree import Tree
 from .entries import CALLED, EVENT, FAILED, TIMED_OUT, WAITS, Entry, check_name
-from .log import TOO_MANY
+from .log import TOO_LARGE, TOO_MANY
 
 __all__ = ["Entry", "check_name", "read", "run_again", "run_all_again", "send_event"]
 
@@ -39,6 +40,8 @@ async def send_event(
             return bool(is_taken)
         if answer == TOO_MANY:
             raise EventRefused(f"job {job_id} has as many events and children as it may have")
+        if answer == TOO_LARGE:
+            raise EventRefused(f"the events of job {job_id} take {EVENTS_BYTES // 2**20} MB, no more is kept of them")
     state = await Result(job_id, connection).state()
     instead = f", and its members wait for {', '.join(map(repr, others))}" if others else ""
     raise EventRefused(f"the event {name!r} reaches no job {job_id!r}: it is {state}{instead}")

@@ -1,6 +1,6 @@
 -- Give an event to a job that has not ended: it takes the first place of this name that neither an event nor a time-out has. A job
 -- that waits for it is due now. The same event again changes nothing: its entry is unlike any other.
--- ARGV: id, name of its places, entry   Returns the number of the place, 0 if no such job is unfinished, or TOO_MANY;
+-- ARGV: id, name of its places, entry   Returns the number of the place, 0 if no such job is unfinished, TOO_MANY or TOO_LARGE;
 --   and 1 if a wait has this place, 0 if it is for one to come.
 -- include: recording
 local id, name, entry = unpack(ARGV)
@@ -13,11 +13,15 @@ if not steps then
 end
 local function answer(n) return { n, redis.call('HEXISTS', STEPS .. id, name .. n) } end
 local n = 1
-while redis.call('HEXISTS', JOURNAL .. id, name .. n) == 1 do
-  if redis.call('HGET', JOURNAL .. id, name .. n) == entry then return answer(n) end
+while true do
+  local size = redis.call('HSTRLEN', JOURNAL .. id, name .. n)
+  if size == 0 then break end
+  if size == #entry and redis.call('HGET', JOURNAL .. id, name .. n) == entry then return answer(n) end
   n = n + 1
 end
 if redis.call('HLEN', JOURNAL .. id) >= MOST_STEPS then return { TOO_MANY, 0 } end
+if (tonumber(redis.call('HGET', RECORD .. id, 'events') or 0) or 0) + #entry > EVENTS_BYTES then return { TOO_LARGE, 0 } end
+redis.call('HINCRBY', RECORD .. id, 'events', #entry)
 redis.call('HSET', JOURNAL .. id, name .. n, entry)
 if parked then
   redis.call('HDEL', RECORD .. id, 'parked')

@@ -21,7 +21,7 @@ from jobs import (
     task,
     wait_for_event,
 )
-from jobs.store.keys import LAST_MS
+from jobs.store.keys import EVENTS_BYTES, LAST_MS
 from jobs.testing import Clock, Workers
 from jobs.worker import Worker
 from tests.jobs.durable import durable_tasks as tasks
@@ -264,3 +264,20 @@ async def test_a_wait_without_end_is_due_at_the_end_of_time(worker: Worker, jobs
 
 async def _record(worker: Worker, result: Result) -> dict[bytes, bytes]:
     return await worker.pool.hgetall(worker.pool.key.RECORD + result.id)  # type: ignore[no-any-return, misc]
+
+
+async def test_the_events_of_a_job_have_a_limit_of_bytes(worker: Worker) -> None:
+    result = await approval.apply_async(countdown=3600)
+    key, value = worker.pool.key, "x" * 200_000
+    await result.send_event("approval", value)
+    size = int(await worker.pool.hget(key.RECORD + result.id, "events"))  # type: ignore[misc, arg-type]
+    [entry] = await worker.pool.hvals(key.JOURNAL + result.id)  # type: ignore[misc]
+    assert size == len(entry) > len(value)
+
+    await worker.pool.hset(key.RECORD + result.id, "events", EVENTS_BYTES - size)  # type: ignore[misc]
+    await result.send_event("another", value)
+    with pytest.raises(EventRefused, match="take 16 MB"):
+        await result.send_event("approval", 1)
+    assert await worker.pool.hlen(key.JOURNAL + result.id) == 2  # type: ignore[misc]
+    words = result.id, "event:approval#", entry
+    assert await worker.pool.run_script("send_event", *words) == [1, 0]  # sent again it has its place, however full
