@@ -24,7 +24,7 @@ MOST_COUNT = 2**31 - 1
 SECONDS = "seconds, as a number or a timedelta"
 LONGEST_NAME = 512
 LONGEST_SPAN = timedelta(days=36_600)
-_HALF = re.compile("[\ud800-\udfff]")  # Half of a surrogate pair, which Redis cannot keep.
+HALF = re.compile("[\ud800-\udfff]")  # Half of a surrogate pair, which Redis cannot keep.
 shown = text  # How a message shows a value.
 
 Check: TypeAlias = Callable[[str, Any], Any]
@@ -99,7 +99,7 @@ def job_id(option: str, value: Any) -> str:
 _text = of_class(str, "text")
 flag = of_class(bool, "True or False")
 mapping = of_class(Mapping, "a dict")  # type: ignore[type-abstract]
-storable = narrowed(_text, lambda text: not _HALF.search(text), "text that UTF-8 can encode")
+storable = narrowed(_text, lambda text: not HALF.search(text), "text that UTF-8 can encode")
 name = narrowed(job_id, lambda text: "," not in text, "a name without a comma")
 """The name of a task, a queue or a schedule: workers report names with commas between them, one a line."""
 queue = narrowed(name, lambda text: text[0] != "=", "a name without = before it; a key of arq's goes to _queue_name=")

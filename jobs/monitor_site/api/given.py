@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origi
 
 from quart import abort, request
 
+from ...values.checks import HALF
 from .. import request_args
 from ..web.messages import Message
 
@@ -123,6 +124,8 @@ def _within(one: Wanted, value: Any) -> Any:
             _refuse(one.name, f"it has {len(value):,} characters: write at most {most:,}")
         if "\0" in value:
             _refuse(one.name, "it has a NUL character")
+        if HALF.search(value):
+            _refuse(one.name, "it has half of a surrogate pair")
     if isinstance(value, list):
         if len(value) > (most := one.given.most or MOST_ITEMS):
             _refuse(one.name, f"it has {len(value):,} items: give at most {most:,}")

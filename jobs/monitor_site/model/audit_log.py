@@ -33,8 +33,13 @@ class AuditEntry:
 async def note(connection: JobsRedis, who: str, what: str, target: str, result: str, instead_of: str = "") -> str:
     """Add an entry, or replace another, in one step; returns its id. No secrets, no addresses."""
     words = {"who": who, "what": what, "target": target, "result": result}
-    fields = [part for name, word in words.items() for part in (name, cut(word, MAX_WORD_CHARS))]
+    fields = [part for name, word in words.items() for part in (name, _storable(cut(word, MAX_WORD_CHARS)))]
     return text(await connection.run_script("note", instead_of, keys.AUDIT_LENGTH, *fields))
+
+
+def _storable(word: str) -> bytes:
+    """What an error quotes may have half of a surrogate pair, which has no bytes."""
+    return word.encode(errors="backslashreplace")
 
 
 async def noted(

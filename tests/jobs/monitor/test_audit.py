@@ -102,3 +102,12 @@ async def test_the_audit_is_bounded(connection: JobsRedis, monkeypatch: pytest.M
         await note(connection, "owner", "retry", str(n), "ok")
 
     assert await connection.xlen(Keys.AUDIT) <= 300
+
+
+async def test_half_of_a_surrogate_pair_in_an_error_is_noted_as_its_escape(connection: JobsRedis) -> None:
+    async def refused() -> None:
+        raise QuarqError("no '\ud800' here")
+
+    with pytest.raises(QuarqError):
+        await noted(connection, "ann", "reschedule", "one", refused)
+    assert [entry.result for entry in (await audit(connection)).rows] == [r"no '\ud800' here"]

@@ -92,6 +92,7 @@ async def test_no_page_of_another_site_can_act(
         ('{"when": null}', "None is not a text"),
         ('{"when": "%s"}' % ("x" * 101), "at most 100"),
         ('{"when": "a\\u0000"}', "NUL"),
+        ('{"when": "\\ud800"}', "half of a surrogate pair"),
         ('{"when": "soon"}', "not a date and time"),
         ('{"when": "1900-01-01"}', "out of range"),
         ("{}", "when: it is missing"),
