@@ -80,7 +80,7 @@ async def tasks_with(connection: JobsRedis, counts: Mapping[str, Count], sort: s
             queue=known[name].queue if name in known else "",
             rate_limit=rate_text(limits[f"{name}|rate"] if override is None else override),
             overridden=override is not None,
-            max_concurrency=whole(limits[f"{name}|holders"]) or None,
+            max_concurrency=whole(limits[f"{name}|most"] or limits[f"{name}|holders"]) or None,
             count=count,
             p50_s=ran.percentile("run", 50),
             p95_s=ran.percentile("run", 95),

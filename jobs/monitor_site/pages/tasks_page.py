@@ -38,7 +38,9 @@ async def task() -> ResponseReturnValue:
         found = [info for info in await task_list.tasks_with(redis(), totals.counts) if info.name == name]
         if not found:
             request_args.not_found()
-        return {"task": found[0], "missing": totals.missing} | await chart_words.charts(within, name)
+        by_key = [limits.declared_text(*one) for one in (await limits.families(redis(), name)).items()]
+        shown: dict[str, Any] = {"task": found[0], "missing": totals.missing, "by_key": by_key}
+        return shown | await chart_words.charts(within, name)
 
     return await live.page("monitor/task.html", look)
 

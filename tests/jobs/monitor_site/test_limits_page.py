@@ -6,7 +6,8 @@ import pytest
 
 from jobs import JobsRedis, Limit, monitor
 from jobs.store.call import Call
-from tests.app.visitor import Visitor
+from jobs.tasks.declarations import KnownTask
+from tests.app.visitor import Visitor, words
 
 TASK = "shop.limited"
 PAGE = f"/monitor/task/limits?name={TASK}"
@@ -59,3 +60,16 @@ async def test_limits_are_changed_by_plain_forms(limited: None, owner: Visitor, 
     lines = [(entry.what, entry.target, entry.result) for entry in (await monitor.audit(connection)).rows]
     assert lines[-1] == ("change limit", TASK, "5 counts for tenant_id=7 now.")
     assert lines[2] == ("change limit", TASK, "Paused for tenant_id=7.")
+
+
+async def test_the_page_of_the_task_says_its_limits_by_key_and_changes_how_many_run(
+    limited: None, owner: Visitor, connection: JobsRedis
+) -> None:
+    page = f"/monitor/task?name={TASK}"
+    await connection.hset(connection.key.TASKS, TASK, KnownTask().packed())
+    await owner.get(page)
+    assert "50; per region and tenant_id: 600/m; per tenant_id: 2 at a time" in words(owner)
+
+    await owner.post("/monitor/task/limit", page=page, name=TASK, key="", limit="7")
+    await owner.get(page)
+    assert "Concurrency 7; per region" in words(owner)
