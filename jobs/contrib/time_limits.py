@@ -23,6 +23,7 @@ async def run_within_limits(job: CurrentJob) -> Any:
         return await coroutine
     try:
         async with asyncio.timeout(time_limit) as deadline:
+            job._deadline = deadline
             return await coroutine
     except TimeoutError as error:
         if not deadline.expired():

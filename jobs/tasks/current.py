@@ -69,6 +69,8 @@ class CurrentJob(Explains):
     """Was it cancelled while its thread ran? Each call of the thread then raises."""
     suspended = False
     """Does it wait, without a run? Whatever its code does from then on is dropped."""
+    _deadline: asyncio.Timeout | None = None
+    """That of its `time_limit`."""
     reported: BaseException | None = None
     """An error that its own process has sent to Sentry."""
 

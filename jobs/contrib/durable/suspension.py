@@ -4,8 +4,9 @@ import asyncio
 import json
 from contextvars import Context
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from ...errors import QuarqError
 from ...store.keys import LAST_MS
 from ...store.stored_values import moment_of
 from ...tasks.current import CurrentJob
@@ -16,6 +17,10 @@ from .entries import EVENT, RUN
 from .history import History, Name
 
 TURNS = 100  # Of a loop that does not show what is ready, such as uvloop: how many the code has to go on.
+NEVER = (
+    "a deadline of the code around a wait, such as asyncio.timeout(), never passes: the run ends before. Give the wait "
+    "itself one, `self.wait_for_event(name, timeout=60)`; around a step write `self.step(..., timeout=60)`"
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Suspension:
 
     def __init__(self, job: CurrentJob, held: HeldJob, history: History) -> None:
         self._job, self._held, self._history = job, held, history
-        self._waits, self._futures = list[Wait](), set[asyncio.Future[None]]()
+        self._waits, self._futures = list[Wait](), dict[asyncio.Future[None], asyncio.Task[Any] | None]()
         self._under_way = 0
         self._is_over = self._is_lost = self._is_judged = self._is_looking = False
 
@@ -57,11 +62,11 @@ class Suspension:
         self.check()
         self._waits.append(wait)
         self._look_soon()
-        self._futures.add(future := asyncio.get_running_loop().create_future())
+        self._futures[future := asyncio.get_running_loop().create_future()] = asyncio.current_task()
         try:
             await future
         finally:
-            self._futures.discard(future)
+            self._futures.pop(future, None)
             if not self._is_over:  # its caller waits no longer, as in a timeout of its own
                 self._waits.remove(wait)
         raise AssertionError
@@ -94,6 +99,10 @@ class Suspension:
             self._is_looking = True
             self._held.slot.loop.call_soon(self._look, turns - 1, context=Context())
             return
+        if any(wait.name for wait in self._waits) and self._has_deadline():
+            for future in self._futures:
+                future.set_exception(QuarqError(NEVER)) if not future.done() else None
+            return
         self._is_over = self._job.suspended = True
         self._held.stopped = "suspended"
         self._held.task.cancel()
@@ -107,6 +116,20 @@ class Suspension:
             return turns > 0
         contexts = [handle._context for handle in [*ready] if not handle.cancelled()]
         return any(context.get(log_fields, ("",))[0] == self._held.job.id for context in contexts)
+
+    def _has_deadline(self) -> bool:
+        """Has code a deadline around a wait? asyncio.timeout and anyio know their task, wait_for a future."""
+        task = self._held.task
+        for handle in [*getattr(self._held.slot.loop, "_scheduled", ())]:  # uvloop does not show them
+            if handle.cancelled():
+                continue
+            scope, args = getattr(handle._callback, "__self__", None), handle._args or ()
+            of = getattr(scope, "_task", None) or getattr(scope, "_host_task", None)
+            if scope is not self._job._deadline and of is not None and of in (task, *self._futures.values()):
+                return True
+            if args and args[0] is getattr(task, "_fut_waiter", self):
+                return getattr(handle._callback, "__name__", "") == "_release_waiter"
+        return False
 
     def _outcome(self) -> Outcome:
         until = min((wait.until for wait in self._waits if wait.until), default=LAST_MS)

@@ -201,7 +201,34 @@ async def limited(self: CurrentJob, seconds: float) -> str:
     return await self.step("last", note, "last")
 
 
+async def idle() -> None:
+    async with asyncio.timeout(60):
+        await asyncio.Event().wait()
+
+
+@task(name="durable.deadline", bind=True, time_limit=60)
+async def deadline(self: CurrentJob, kind: str) -> Any:
+    if kind == "scope":
+        async with asyncio.timeout(3):
+            await self.wait_for_event("x", timeout=60)
+    elif kind == "wait_for":
+        await asyncio.wait_for(self.sleep(60), 3)
+    elif kind == "gather":
+        async with asyncio.timeout(3):
+            await asyncio.gather(self.sleep(60), self.sleep(60, name="other"))
+    elif kind == "step":
+        async with asyncio.timeout(3):
+            await self.step("first", note, "first")
+    elif kind == "over":
+        async with asyncio.timeout(3):
+            await asyncio.sleep(0)
+    poll = asyncio.create_task(idle())
+    await self.sleep(60)
+    poll.cancel()
+    return await self.run(child.s("late"))
+
+
 ALL = [
     child, failing_child, order, plain_order, parallel, loop, catches, unknown, retried, tries, slow_step, rebuilt,
-    keyed, waits, times_out, flows, calls_failing, nested, limited,
+    keyed, waits, times_out, flows, calls_failing, nested, limited, deadline,
 ]  # fmt: skip
