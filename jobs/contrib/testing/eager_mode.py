@@ -14,6 +14,7 @@ from redis.asyncio.connection import ConnectionPool, UnixDomainSocketConnection
 from ... import encoding
 from ...client.connection import JobsRedis
 from ...client.decorator import Task
+from ...client.events import wait_for_event
 from ...client.middleware import Around, Middleware
 from ...client.result import Result
 from ...client.submit import Caller, member_call
@@ -79,6 +80,7 @@ class EagerRedis(JobsRedis):
         self._jobs: dict[str, JobState] = {}
         self._meta: dict[str, bytes] = {}
         self._steps: dict[str, Any] = {}
+        self._workflow_of: dict[str, str] = {}  # Of its members that wait for an event.
         self.steps = lambda held: self._steps_of(held.job.id)
         self._keys: dict[str, tuple[str, float]] = {}  # Of unique tasks: the job that has it, and until when.
         self._encoder = OutcomeEncoder(self)
@@ -92,21 +94,21 @@ class EagerRedis(JobsRedis):
         """Progress and forgetting. Every job has ended here, so that nothing else can be asked of it."""
         if script == "progress":
             self._meta[str(args[0])] = bytes(args[2])  # type: ignore[arg-type]
-        elif script == "send_event":  # of a job that has not ended: one of its steps sends it
+        elif script == "send_event":  # a step of the job sends it, or a test before the job is called
             return (0, 0) if args[0] in self._jobs else self._steps_of(str(args[0])).take(args[1], args[2])
         elif script == "forget":
             self._jobs.pop(str(args[0]), None)
         else:
-            self._refuse(script)
+            self._refuse()
 
     async def _declared(self, names: set[str]) -> Settled:
         return NOTHING  # no worker is there, and no queue
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        self._refuse(args[0])
+        self._refuse()
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> NoReturn:
-        self._refuse("pipeline")
+        self._refuse()
 
     async def _take(self, call: Call) -> Answer:
         if call.id in self._jobs:
@@ -132,6 +134,8 @@ class EagerRedis(JobsRedis):
         task = registry.find(call.task)
         functions = {call.task: TaskRunnable(task, self._around_runs())} if isinstance(task, Task) else {}
         runner = Runner(self, functions, Hooks(), self._ctx)
+        if call.task == wait_for_event.name:
+            self._workflow_of[call.id] = call.parent
         retries = 0
         while retries < ENDLESS:
             held = self._held(call, retries)
@@ -142,7 +146,7 @@ class EagerRedis(JobsRedis):
             if outcome.ends:
                 return await self._end(held, outcome)
             if outcome.state == "SUSPENDED":
-                self._steps[call.id].go_on(outcome)
+                self._steps[call.id].go_on(outcome, self._steps.get(self._workflow_of.get(call.id, "")))
             elif outcome.state == "RETRY":
                 retries += 1
                 if call.id in self._steps:
@@ -193,8 +197,8 @@ class EagerRedis(JobsRedis):
         job.steps = int(call.id in self._steps)
         return HeldJob(job, Slot(Slots(1)), self, self.threads, self._ctx)
 
-    def _refuse(self, what: str) -> NoReturn:
-        raise QuarqError(f"eager mode has no Redis, so no {what}: test this with a worker")
+    def _refuse(self) -> NoReturn:
+        raise QuarqError("eager mode has no Redis, and this needs one: test it with the fixture jobs_worker")
 
     async def read(self, ids: Sequence[str]) -> list[JobState]:
         """This and the next one are what results use of `notifications`; every job has ended."""

@@ -1,5 +1,6 @@
 """The steps of a job in eager mode: in memory, and time passes as soon as nothing but time is waited for."""
 
+import json
 import time
 from collections.abc import Iterable
 from itertools import count
@@ -11,6 +12,7 @@ from ...store.keys import LAST_MS, MOST_STEPS
 from ...store.notifications import JobState
 from ...worker.execution.claimed_job import Outcome
 from ...workflows.members import GIVEN
+from ..durable.entries import EVENT
 from ..durable.log import TOO_MANY, refuse
 
 
@@ -51,13 +53,22 @@ class EagerLog:
         self.journal[f"{name}{n}"] = entry
         return n, f"{name}{n}" in self.steps
 
-    def go_on(self, outcome: Outcome) -> None:
-        """It waits: let time pass. QuarqError: for an event alone, which nobody can send here."""
-        seen, until, _, has_children = outcome.more
+    def go_on(self, outcome: Outcome, of_workflow: "EagerLog | None") -> None:
+        """It waits: take the events that were sent to its workflow, or let time pass. QuarqError: for an event alone,
+        which nobody has sent.
+        """
+        seen, until, awaited, has_children = outcome.more
+        names, sent = json.loads(awaited or "[]"), of_workflow.journal if of_workflow else {}
+        for begin in [f"{EVENT}:{name}#" for name in names]:
+            if place := next((place for place in sent if place.startswith(begin)), None):
+                self.take(begin, sent.pop(place))
         if seen != len(self.journal) or has_children:
             return
         if until == LAST_MS:
-            raise QuarqError(f"the job {outcome.why}, and nothing comes in eager mode: test this with a worker")
+            raise QuarqError(
+                f"the job {outcome.why}, and nobody has sent it. In eager mode a job runs to its end inside its call: "
+                f"before that, `await Result(id).send_event({names[0]!r}, value)`, and call it with task_id=id"
+            )
         self._passed_ms += max(until - self.now_ms(), 0)
 
     def forget(self, fields: Iterable[str], places: Iterable[str]) -> None:

@@ -18,8 +18,10 @@ from jobs import (
     SoftTimeLimitExceeded,
     TaskRevoked,
     WrongValue,
+    chain,
     current_job,
     task,
+    wait_for_event,
 )
 from jobs.testing import Clock, Workers, eager
 from jobs.worker import Worker
@@ -220,5 +222,20 @@ async def test_a_thread_ends_before_the_next_run_begins() -> None:
 
 
 async def test_in_eager_mode_a_wait_for_nothing_but_an_event_is_refused() -> None:
-    with eager(), pytest.raises(QuarqError, match="waits for the event 'word', and nothing comes in eager mode"):
+    with eager(), pytest.raises(QuarqError, match="waits for the event 'word', and nobody has sent it"):
         await tasks.waits.delay(1)
+
+
+async def test_in_eager_mode_events_are_sent_before_the_call() -> None:
+    with eager():
+        for n in (1, 2):
+            await Result("job").send_event("word", n)
+        assert await (await tasks.waits.apply_async((2,), task_id="job")).get() == [1, 2]
+        with pytest.raises(EventRefused, match="it is SUCCESS"):
+            await Result("job").send_event("word", 3)
+
+        await Result("flow").send_event("word", "yes")
+        flow = await chain(tasks.child.si("x"), wait_for_event.si("word", timeout=60), tasks.child.s()).apply_async(
+            task_id="flow"
+        )
+        assert await flow.get() == "yes"
