@@ -84,7 +84,7 @@ def _read_row(
         # where stock arq has called it, only the payload names the task
         **fields | {"task": fields["task"] or (call.task if call else "")},
         args=call.line if call else "",
-        error=error_of(log) if state in ("FAILURE", "REVOKED", "RETRY") else "",
+        error=error_of(log, state) if state in ("FAILURE", "REVOKED", "RETRY") else "",
         name=name,
         kind="workflow" if tree else "member" if parent else "retry" if state == "RETRY" else "",
         parent=text_of(parent),
@@ -120,9 +120,12 @@ def error_text(error: Any, limit: int) -> str:
     return cut(error_line(error, limit), limit) if isinstance(error, BaseException) else text(error, limit)
 
 
-def error_of(log: bytes) -> str:
-    """The first line of the last attempt's text; of a traceback, the first line of its exception."""
+def error_of(log: bytes, state: str = "") -> str:
+    """The first line of the last attempt's text; of a traceback, the first line of its exception. An attempt that was
+    lost or put back is no reason of a job that was revoked while it waited."""
     attempts = attempts_of(log)
+    if state == "REVOKED" and attempts and attempts[-1].outcome in ("LOST", "PENDING"):
+        return ""
     lines = attempts[-1].text.splitlines() if attempts else []
     frames = [n for n, line in enumerate(lines) if line.startswith(("Traceback ", '  File "'))]
     after = [line for line in lines[frames[-1] + 1 :] if not line.startswith(" ")] if frames else lines

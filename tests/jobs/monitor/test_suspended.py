@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgpack
 import pytest
 
 from jobs import CurrentJob, NotRetried, monitor, task
@@ -82,3 +83,16 @@ async def test_the_waits_of_a_job_that_was_revoked_are_given_up(jobs_worker: Wor
         assert [one.state for one in await monitor.steps(worker.pool, result.id)] == ["given-up"]
         await result.retry_failed()
         assert [one.state for one in await monitor.steps(worker.pool, result.id)] == ["waiting"]
+
+
+async def test_a_job_that_waited_and_was_revoked_has_no_reason_of_an_attempt_before(
+    jobs_worker: Workers, jobs_clock: Clock
+) -> None:
+    async with jobs_worker(tasks=[asleep]) as worker:
+        result, key = await asleep.delay(), worker.pool.key
+        await jobs_clock.advance()
+        lost = msgpack.packb([1, "w", 0, 1, "LOST", "its worker died or lost its lease"])
+        await worker.pool.hset(key.RECORD + result.id, "log", lost)
+        await result.revoke()
+        [row] = await find_rows(worker, result.id)
+        assert (row.state, row.error) == ("REVOKED", "")
