@@ -30,9 +30,9 @@ class Event:
     by: Mapping[str, int] = field(default_factory=dict)
 
 
-def timeline_of(info: JobInfo, at: datetime) -> list[Event]:
-    """The events up to now, which is *at*, and the next attempt."""
-    attempts = _merged(info.history)
+def timeline_of(info: JobInfo, at: datetime, is_suspended: bool = False) -> list[Event]:
+    """The events up to now, which is *at*, and the next attempt. Nothing runs of a job that is suspended."""
+    attempts = _merged([one for one in info.history if not (is_suspended and one.outcome == "STARTED")])
     first = info.history[0].started if attempts else None
     events = [Event(info.enqueued, "enqueued")] if info.enqueued else []
     due = info.due if info.due != info.enqueued else None

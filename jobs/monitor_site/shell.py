@@ -37,7 +37,7 @@ SECTIONS = (
     Section("Running", "jobs", "running", "state:running", "running"),
     Section("Failed", "jobs", "failed", "state:failed since:1h", "in the last hour, from a whole minute on"),
     Section("Scheduled", "jobs", "scheduled", "state:scheduled", "scheduled"),
-    Section("Waiting", "awaiting", "awaiting", hint="waiting for somebody"),
+    Section("Approvals", "awaiting", "awaiting", hint="suspended until somebody answers"),
     Section("Errors", "errors", "errors", hint="open"),
     Section("Queues", "queues", "queues", hint="jobs waiting"),
     Section("Workers", "workers", "workers", hint="online"),

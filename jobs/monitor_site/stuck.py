@@ -73,11 +73,13 @@ async def long_runs(connection: JobsRedis, worker: str = "", usual: Mapping[str,
     for some in chunked(ids[:MOST_READ]):
         async with connection.pipeline(transaction=False) as pipe:
             for job_id in some:
-                pipe.hmget(connection.key.RECORD + job_id, ["task", "queue", "worker", "received", "state", "tree"])
+                pipe.hmget(
+                    connection.key.RECORD + job_id, ["task", "queue", "worker", "received", "state", "tree", "steps"]
+                )
             records = await pipe.execute()
-        for job_id, (task, queue, holder, received, state, tree) in zip(some, records, strict=True):
+        for job_id, (task, queue, holder, received, state, *parts) in zip(some, records, strict=True):
             started = moment(received)
-            if started and state == b"STARTED" and tree is None:
+            if started and state == b"STARTED" and parts == [None, None]:  # of steps and members a run is no measure
                 run_s, p95 = (at - started).total_seconds(), usual.get(text(task), 0)
                 run = LongRun(job_id, text(task), text(queue), text(holder), started, run_s, p95)
                 found += [run] if is_long(run.task, run_s, usual) else []
@@ -87,6 +89,8 @@ async def long_runs(connection: JobsRedis, worker: str = "", usual: Mapping[str,
 async def long_run(connection: JobsRedis, row: JobRow) -> LongRun | None:
     """This job, if it is one of them."""
     if row.state != "STARTED" or row.started is None or row.kind == "workflow":
+        return None
+    if await connection.hexists(connection.key.RECORD + row.id, "steps"):  # type: ignore[misc]
         return None
     usual, run_s = await usual_s(connection), (await now(connection) - row.started).total_seconds()
     if not is_long(row.task, run_s, usual):

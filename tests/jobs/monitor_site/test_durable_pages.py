@@ -102,3 +102,17 @@ async def test_the_api(app: Monitor, connection: JobsRedis, waiting: list[Result
     again = await program.post(f"/jobs/{second.id}/run-from", step="event:approval#1")
     assert again["id"] == f"{second.id}~2"
     assert (await program.get("/jobs/nobody/steps"))["error"]["code"] == "gone"
+
+
+async def test_what_waits_has_one_word_and_runs_nowhere(
+    connection: JobsRedis, owner: Visitor, waiting: list[Result]
+) -> None:
+    [first, _], key = waiting, connection.key
+    await connection.hset(key.RECORD + first.id, "attempts", 1)  # as behind an attempt that was lost
+    job = await (await owner.get(f"/monitor/job?id={first.id}")).get_data(as_text=True)
+    assert "Suspended: it waits without a worker" in job
+    assert "attempt 1" not in job
+    assert "<dt>Attempts</dt><dd>1</dd>" in job
+    assert ">Approvals</h1>" in await (await owner.get("/monitor/awaiting")).get_data(as_text=True)
+    rows = await (await owner.get("/monitor/jobs?q=state:suspended")).get_data(as_text=True)
+    assert rows.count('data-key="') >= 2
