@@ -74,11 +74,11 @@ class Awaiting:
     waits: list[StepRow]
 
 
-async def steps(connection: JobsRedis, job_id: str, most: int = MOST_STEPS) -> list[StepRow]:
+async def steps(connection: JobsRedis, job_id: str, most: int = MOST_STEPS, which: str = "all") -> list[StepRow]:
     """What is recorded of a job, in the order of recording; [] of one without steps. Of more than *most* steps waits
-    and children, and some of the others.
+    and children, and some of the others. *which*: "waits" for events alone that are open.
     """
-    _, found, has_ended = await connection.run_script("steps", job_id, most, ENTRY_BYTES)
+    _, found, has_ended = await connection.run_script("steps", job_id, most, ENTRY_BYTES, which)
     at = await now(connection)
     rows = [_row(job_id, text(field), entry, size, end, at) for field, entry, size, end in found]
     found = [row for _, row in sorted(rows, key=lambda pair: pair[0])]
@@ -165,8 +165,8 @@ async def awaiting(connection: JobsRedis) -> list[Awaiting]:
     found = await connection.zrange(connection.key.AWAITING, 0, MOST_WAITING - 1, withscores=True)
     since = {text(job_id): at for job_id, at in found}
     rows = [row for row in await rows_of(connection, list(since)) if row.hold == "suspended"]
-    waits = {row.id: open_waits(await steps(connection, row.id)) for row in rows}
-    return [Awaiting(row, moment(since[row.id]), [one for one in waits[row.id] if one.kind == "event"]) for row in rows]
+    waits = {row.id: open_waits(await steps(connection, row.id, which="waits")) for row in rows}
+    return [Awaiting(row, moment(since[row.id]), waits[row.id]) for row in rows]
 
 
 def check_event(option: str, name: str) -> str:
