@@ -25,7 +25,7 @@ from .entries import (  # isort: skip
 from .history import History, Name
 from .log import ClaimLost, RedisLog
 from .suspension import Suspension, Wait
-from .trying import StepOptions, current_step, read_options, refuse_inside, result_of, tried
+from .trying import StepOptions, check_function, current_step, read_options, refuse_inside, result_of, tried
 
 LAST_RECORD_S = 5  # How long a cancelled run waits until what a step did is recorded.
 _NO_DEFAULT = object()
@@ -62,6 +62,7 @@ class DurableCalls:
         return key
 
     async def step(self, name: str, function: Callable[..., Any], /, *args: Any, **given: Any) -> Any:
+        check_function(name, function)
         options, kwargs = read_options(given)
         if options.timeout is not None and not is_async(function):
             raise WrongValue(f"{name}: timeout= cannot reach into a thread: make the function async def")

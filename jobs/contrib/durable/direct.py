@@ -11,7 +11,7 @@ from ...errors import QuarqError
 from ...tasks.current import CurrentJob
 from ...values import checks
 from .entries import FAILED, check_key, check_name, field_of
-from .trying import current_step, read_options, refuse_inside, tried, tried_here
+from .trying import check_function, current_step, read_options, refuse_inside, tried, tried_here
 
 
 class DirectCalls:
@@ -30,6 +30,7 @@ class DirectCalls:
 
     async def step(self, name: str, function: Callable[..., Any], /, *args: Any, **given: Any) -> Any:
         refuse_inside()
+        check_function(name, function)
         options, kwargs = read_options(given)
         call = partial(function, *args, **kwargs)
 
@@ -43,6 +44,7 @@ class DirectCalls:
 
     def step_in_thread(self, name: str, function: Callable[..., Any], /, *args: Any, **given: Any) -> Any:
         refuse_inside()
+        check_function(name, function)
         options, kwargs = read_options(given)
         call = partial(function, *args, **kwargs)
         letter, value = tried_here(call, options, self._key(name, options.key))

@@ -12,11 +12,12 @@ from .calls import DurableCalls
 from .entries import DONE, FAILED, Entry
 from .history import Name
 from .log import ClaimLost
-from .trying import StepOptions, read_options, tried_here
+from .trying import StepOptions, check_function, read_options, tried_here
 
 
 def step_in_thread(calls: DurableCalls, name: str, function: Callable[..., Any], args: Any, given: Any) -> Any:
     """As `DurableCalls.step`."""
+    check_function(name, function)
     if is_async(function):
         return wait_for("self", "step", calls.step, name, function, *args, **given)
     options, kwargs = read_options(given)

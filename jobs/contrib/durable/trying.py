@@ -60,6 +60,19 @@ def read_options(options: dict[str, Any]) -> tuple[StepOptions, dict[str, Any]]:
     return asked, options
 
 
+def check_function(name: str, function: Any) -> None:
+    """TypeError: *function* was called already, or is none."""
+    if callable(function):
+        return
+    if inspect.iscoroutine(function):
+        function.close()
+        called = function.__name__
+        raise TypeError(
+            f"self.step({name!r}, {called}(...)): leave the call to the step: self.step({name!r}, {called}, ...)"
+        )
+    raise TypeError(f"self.step({name!r}, {checks.shown(function)}): give a function, and its arguments behind it")
+
+
 @contextmanager
 def inside(step_key: str) -> Iterator[None]:
     token, job = current_step.set(step_key), running.set(running.get(None))

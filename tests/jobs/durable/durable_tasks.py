@@ -228,7 +228,20 @@ async def deadline(self: CurrentJob, kind: str) -> Any:
     return await self.run(child.s("late"))
 
 
+@task(name="durable.calls_too_early", bind=True)
+async def calls_too_early(self: CurrentJob, kind: str) -> Any:
+    given: Any = note("x") if kind == "coroutine" else 3
+    return await self.step("x", given)
+
+
+@task(name="durable.calls_in_thread", bind=True)
+def calls_in_thread(self: CurrentJob, kind: str) -> Any:
+    given: Any = note("x") if kind == "coroutine" else 3
+    return self.blocking.step("x", given)
+
+
 ALL = [
     child, failing_child, order, plain_order, parallel, loop, catches, unknown, retried, tries, slow_step, rebuilt,
-    keyed, waits, times_out, flows, calls_failing, nested, limited, deadline,
+    keyed, waits, times_out, flows, calls_failing, nested, limited, deadline, calls_too_early,
+    calls_in_thread,
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -83,3 +84,19 @@ async def test_a_step_in_a_step_is_refused(outcome: Outcome) -> None:
     assert isinstance(error, QuarqError)
     assert "call it next to that, not in it" in str(error)
     assert not done
+
+
+@pytest.mark.parametrize("task", [tasks.calls_too_early, tasks.calls_in_thread])
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        ("coroutine", r"self.step\('x', note\(...\)\): leave the call to the step: self.step\('x', note, ...\)"),
+        ("value", r"self.step\('x', 3\): give a function, and its arguments behind it"),
+    ],
+)
+async def test_a_call_in_place_of_a_function_says_what_to_write(
+    outcome: Outcome, task: Any, kind: str, advice: str
+) -> None:
+    error = await outcome(task, kind)
+    assert isinstance(error, TypeError)
+    assert re.search(advice, str(error))
