@@ -78,6 +78,7 @@ class Keys:
     TREE = "jobs:tree:"                 # <id>     a workflow's tree    with its result
     JOURNAL = "jobs:journal:"           # <id>     hash path -> end     with its result
     STEPS = "jobs:steps:"               # <id>     hash: its steps      with its result
+    ENDED_CALL = "jobs:call:"           # <id>     the call of a job with steps that has ended; with its result
     SUSPENDED = "jobs:suspended"        #          zset id -> since     with the jobs with steps that wait
     AWAITING = "jobs:awaiting"          #          zset id -> since     with the jobs that wait for events
     WORKFLOWS = "jobs:workflows"        #          zset id -> called    -  with their records, forgotten a few at a time
@@ -102,7 +103,7 @@ class Keys:
     _OF_TYPE: ClassVar = {
         "zset": (QUEUE, f"{QUEUE}:", ABORT, HISTORY, ENDED, UNSUCCESSFUL, WORKERS, SERVED, PLACES, BLOCKED, WAITING,
                  WORKFLOWS, LEASES, ERRORS, VERSIONS, SUSPENDED, AWAITING, SCHEDULES_DUE),
-        "string": (JOB, IN_PROGRESS, RETRY, RESULT, LISTENING, TREE, CLOCK, UNIQUE),
+        "string": (JOB, IN_PROGRESS, RETRY, RESULT, LISTENING, TREE, CLOCK, UNIQUE, ENDED_CALL),
         "hash": (RECORD, RUNNING, WORKER, STATS, SUMS, TOTALS, TASKS, LIMITS, OVERRIDES, RATE, JOURNAL, STEPS, ALIVE,
                  SCHEDULE, BULK, ERROR, ERRORS_OF),
         "set": (WAITERS, QUEUES, PAUSED, HOLDERS, SCHEDULES),

@@ -203,7 +203,7 @@ async def run_from(connection: JobsRedis, job_id: str, field: str) -> str:
     before = [name for name in entries if numbers[name] < numbers[field] and _is_over(entries[name], journal, name)]
     places = [name for name in before if name in journal]
     payload = await connection.get(connection.key.JOB + job_id)
-    payload = payload or await connection.hget(connection.key.RECORD + job_id, "payload")  # type: ignore[misc]
+    payload = payload or await connection.get(connection.key.ENDED_CALL + job_id)
     if not payload:
         raise ResultUnknown(f"the arguments of job {job_id} are not kept any more")
     stored, new_id = connection.loads(payload), job_id

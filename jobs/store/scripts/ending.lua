@@ -63,7 +63,9 @@ local function end_job(id, state, result, ttl, now, record, run, listed_already)
     redis.call('SET', RESULT .. id, result, 'PXAT', as_text(real_ms + ttl))
   end
   if record.tree or record.steps then -- what a later retry of what failed needs
-    redis.call('HSET', RECORD .. id, 'payload', redis.call('GET', JOB .. id) or '')
+    local payload = redis.call('GET', JOB .. id) or ''
+    if record.tree then redis.call('HSET', RECORD .. id, 'payload', payload)
+    else redis.call('SET', ENDED_CALL .. id, payload, 'PX', math.max(ttl, 1)) end
     for _, key in ipairs({ record.tree and TREE or STEPS, JOURNAL }) do redis.call('PEXPIRE', key .. id, math.max(ttl, 1)) end
     for _, waits in ipairs(record.steps and { AWAITING, SUSPENDED } or {}) do redis.call('ZREM', waits, id) end
   end

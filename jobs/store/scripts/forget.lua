@@ -5,4 +5,4 @@ local id = ARGV[1]
 local state, unique = unpack(redis.call('HMGET', RECORD .. id, 'state', 'unique'))
 if not is_terminal(state) and redis.call('EXISTS', JOB .. id) == 1 then return 0 end
 if unique then give_up(id, unique) end
-return forget_record(id) + redis.call('UNLINK', RESULT .. id, TREE .. id, JOURNAL .. id, STEPS .. id) > 0 and 1 or 0
+return forget_record(id) + redis.call('UNLINK', RESULT .. id, TREE .. id, JOURNAL .. id, STEPS .. id, ENDED_CALL .. id) > 0 and 1 or 0

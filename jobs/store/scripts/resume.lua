@@ -7,6 +7,7 @@
 local id, prefix, steps = ARGV[1], ARGV[2], cmsgpack.unpack(ARGV[3])
 local now = now_ms()
 local record = redis.call('HMGET', RECORD .. id, 'state', 'payload', 'queue', 'tree', 'enqueued', 'steps', 'until', 'unique')
+record[2] = record[2] or redis.call('GET', ENDED_CALL .. id)
 if not (record[4] or record[6]) or not record[2] or record[1] == 'SUCCESS' or not is_terminal(record[1]) then return 0 end
 if not record[4] and (tonumber(record[7] or 0) or 0) <= now then return 0 end -- its steps have ended with its result
 local kind, key = (record[8] or ''):match('^(%a+) %S+ (.+)$')
@@ -33,7 +34,7 @@ end
 for i = 4, #ARGV do forget_or_keep(ARGV[i]) end
 if steps[1] then forget_steps(id, steps) end
 for _, key in ipairs({ TREE, JOURNAL, STEPS }) do redis.call('PERSIST', key .. id) end
-redis.call('UNLINK', RESULT .. id)
+redis.call('UNLINK', RESULT .. id, ENDED_CALL .. id)
 unlist(id)
 redis.call('HDEL', RECORD .. id, 'until', 'finished', 'retries', 'revoked', 'owner', 'payload', 'run', 'meta', 'parked', 'suspect', 'crashes', 'deaths',
   'expires')

@@ -10,7 +10,7 @@ import pytest
 
 from jobs import CurrentJob, StepChanged, StepsFull, task
 from jobs.client.decorator import Task
-from jobs.store.keys import MOST_STEPS, STEPS_BYTES
+from jobs.store.keys import MOST_STEPS, RESULT_EXPIRES_MS, STEPS_BYTES
 from jobs.testing import Clock, Workers
 from jobs.worker import Worker
 from tests.jobs.durable import durable_tasks as tasks
@@ -185,3 +185,14 @@ async def test_what_an_earlier_life_of_an_id_has_left_is_not_found(worker: Worke
         assert done["x"] == 2 * n
         await result.forget()
         assert not await worker.pool.exists(worker.pool.key.STEPS + "again")
+
+
+async def test_the_arguments_of_a_job_that_has_ended_are_kept_as_long_as_its_result(worker: Worker) -> None:
+    result = await many_steps.apply_async((2,), task_id="kept")
+    await result.get(timeout=5)
+    key = worker.pool.key
+    assert 0 < await worker.pool.pttl(key.ENDED_CALL + result.id) <= RESULT_EXPIRES_MS
+    assert not await worker.pool.hexists(key.RECORD + result.id, "payload")  # type: ignore[misc]
+
+    await result.forget()
+    assert not await worker.pool.exists(key.ENDED_CALL + result.id)
