@@ -70,7 +70,7 @@ def _arguments(asked: Any, redis: JobsRedis, ended: Result, flow: Result) -> lis
         "id": ended.id, "action": "purge", "query": [ended.id], "made": made, "plan_id": "p",
         "searched": monitor_site.parse("x:1"),
         "wanted": monitor.Wanted(made.at), "changes": [],
-        "key": "", "typed": "", "limit": "5",
+        "key": "", "typed": "", "limit": "5", "call": tasks.multiply.s(1, 1), "when": "0 8 * * *",
         "error_id": "0123456789abcdef", "state": "resolved", "first": this_minute - 60, "last": this_minute,
     }  # fmt: skip
     needed = [p for p in inspect.signature(asked).parameters.values() if p.default is p.empty]
