@@ -97,7 +97,7 @@ CASES = [
     ("/tasks/x/limits", {"limit": "pause"}, "/task/limit", {"name": "x", "limit": "pause"}, "limit-changed", ""),
     (
         "/tasks/x/limits", {"limit": "5/s", "key": "a=1"},
-        "/task/limit", {"name": "x", "limit": "5/s", "key": "a=1"}, 400, "",
+        "/task/limit", {"name": "x", "limit": "5/s", "key": "a=1"}, 404, "",
     ),
     ("/schedules/stored/pause", {}, "/schedule/pause", {"name": "stored"}, "paused", ""),
     ("/schedules/stored/resume", {}, "/schedule/resume", {"name": "stored"}, "resumed", ""),

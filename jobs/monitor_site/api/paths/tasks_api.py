@@ -73,6 +73,8 @@ class Limits:
 @read("/tasks/{name}/limits")
 async def task_limits(name: str, key: Key = "") -> Limits:
     """The limits of a task, and of up to 100 keys: where most jobs wait, or something is set. With a key: its own."""
+    if name not in {info.name for info in await task_list.tasks_with(redis(), {})}:
+        not_found()
     own = await limits.limit_key(redis(), name, key) if key else None
     return Limits(await limits.limit_list(redis(), name, own))
 
