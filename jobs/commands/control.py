@@ -220,6 +220,8 @@ async def limits_command(context: Context, task: str, limit: str | None, key: st
     """The limits of a task, and of keys where most jobs wait or something is set. With LIMIT, change one for all
     workers: 5 (at a time), 10/s, declared, pause or resume."""
     checks.name("TASK", task)
+    if limit == "":
+        raise click.UsageError("give a LIMIT: 5, 10/s, declared, pause or resume")
     own = await monitor.limit_key(context.redis, task, key)
     if limit is not None:
         await warn_of_task(context, task, "the limit")

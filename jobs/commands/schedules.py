@@ -55,9 +55,9 @@ async def schedules_command(
     """
     if (action == "backfill") != (since is not None and until is not None):
         raise click.UsageError("backfill goes with --since and --until")
-    given = [bool(put["task"]), bool(put["when"])]
-    if not all(given) if action == "put" else any(given):
-        raise click.UsageError("put goes with --task and --when")
+    given = {option for option, value in put.items() if value not in (None, [], {})}
+    if not {"task", "when"} <= given if action == "put" else given:
+        raise click.UsageError("put goes with --task and --when, and these with put")
     if action == "list":
         return await _list(context, name or "", limit)
     if not name:

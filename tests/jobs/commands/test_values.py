@@ -36,6 +36,8 @@ WRONG = {
     "queue": ["", "a,b", "a\nb", "x" * 1000],
     "task": ["", "a,b", "a\nb", "x" * 1000],
     "action": ["", "x", "ACTIVE"],
+    "when": ["", "x", "@daily"],
+    "timezone": ["", "x"],
     "job_id": [],
     "workflow_id": [],
     "words": [],
@@ -57,11 +59,13 @@ WRONG = {
     "where": ["took:>2 parsecs"],
     "rate": ["x", "5/d"],
     "field": [],
+    "key": ["x", "a=1,b"],
     "value": ["", "x", "[", "[" * 100_000],
     "note": [],
     "processes": ["", "x", "0", "-1", "1.5", "1001"],
 }
 """By parameter: values that are refused. Ids may be any text, as stock producers give any."""
+OF_A_COMMAND = {("limits", "limit"): ["", "x", "0", "-1", "1.5", "5/d", "0/s"]}  # Where it is another thing.
 FLAGS = {"as_json", "quiet", "with_traceback", "force", "scheduled", "terminate", "dry_run", "longest"}
 ARGUMENTS = {
     "action": {"inspect": "queued", "control": "pause", "schedules": "list"},
@@ -122,7 +126,8 @@ def settings_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("settings_that_fail")
 async def test_a_wrong_value_is_a_sentence_and_64(cli: Cli, redis: Redis, connection: JobsRedis) -> None:
     for command, parameter in parameters():
-        for value in WRONG.get(str(parameter.name), []):
+        name = str(parameter.name)
+        for value in OF_A_COMMAND.get((command, name), WRONG.get(name, [])):
             words = words_for(command, parameter, value)
             said = await cli(*words)
             assert said.code == 64, (words[:3], said)

@@ -191,7 +191,9 @@ async def test_a_schedule_runs_only_after_a_question_ours_or_the_host_s(redis_ur
         assert "/schedule/run" not in links
 
         page = await client.get("/schedule/run?name=stock-taking")
-        assert Marks(page.text).actions == ["/jobs", FOR_READERS, "/schedule/run", "/schedules"]
+        assert Marks(page.text).actions == [
+            *("/jobs", FOR_READERS, "/schedule/run", "/schedules", "/schedule/backfill?name=stock-taking")
+        ]
         form = {"csrf_token": word(page), "name": "stock-taking"}
         assert (await client.post("/schedule/run", data=form)).headers["Location"] == "/schedules"
         for answer in (
