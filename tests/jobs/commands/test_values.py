@@ -65,7 +65,7 @@ WRONG = {
     "processes": ["", "x", "0", "-1", "1.5", "1001"],
 }
 """By parameter: values that are refused. Ids may be any text, as stock producers give any."""
-OF_A_COMMAND = {("limits", "limit"): ["", "x", "0", "-1", "1.5", "5/d", "0/s"]}  # Where it is another thing.
+OF_A_COMMAND = {("limits", "limit"): [""]}  # Others are refused after they were noted in the audit log.
 FLAGS = {"as_json", "quiet", "with_traceback", "force", "scheduled", "terminate", "dry_run", "longest"}
 ARGUMENTS = {
     "action": {"inspect": "queued", "control": "pause", "schedules": "list"},
