@@ -18,6 +18,7 @@ from app.mail import Mailer
 from app.migrations import upgrade
 from app.mounting import mount_monitor
 from app.playground import pages as playground
+from app.playground.orders import pages as orders
 from app.privacy import pages as privacy
 from app.private_files import own_settings
 from app.reminders import saving as reminders
@@ -43,6 +44,7 @@ BLUEPRINTS = (
     issues.blueprint,
     subscribers,
     playground.blueprint,
+    orders.blueprint,
     consents.blueprint,
     replies.blueprint,
     calendar.blueprint,

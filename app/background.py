@@ -16,6 +16,7 @@ from app.context import close, task_context
 from app.digest.recovery import keep_recovering
 from app.digest.tasks import digest, send, send_batch, send_test, tell_owner
 from app.migrations import upgrade
+from app.playground.orders.tasks import ask, order, print_label
 from app.playground.tasks import log, multiply, total, unreliable
 from app.privacy.tasks import erase_old
 from app.reminders.arming import keep_armed
@@ -44,6 +45,9 @@ TASKS = (
     multiply,
     total,
     unreliable,
+    order,
+    print_label,
+    ask,
 )
 
 BACKGROUND_LOOPS = (keep_armed, keep_recovering)

@@ -18,9 +18,11 @@ SHARE_OF_NETWORK = 4
 
 RUN_AGAIN = (
     "monitor.retry_job", "monitor.run_edited", "monitor.run_task", "monitor.start_plan", "monitor.continue_plan",
+    "monitor.run_job_from",
 )  # fmt: skip
 """The pages of the monitor that run jobs again, one or many. They have no limit of their own: each mail was counted
-when it was asked for, and claims its row before it leaves, so that it leaves once however many jobs run again."""
+when it was asked for, and claims its row before it leaves, so that it leaves once however many jobs run again. The
+mail of an order has no row, and leaves three times at most."""
 
 Allowances = tuple[tuple[int, int], ...]
 """Pairs (n, period in seconds): n mails at once, then n more per period."""
@@ -100,6 +102,13 @@ ACTIONS = {
         routes=("digest.test",),
         by_account=((10, HOUR),),
         besides="to the owner only",
+    ),
+    "order": Action(
+        sent_by="app.playground.orders.mails.ask",
+        routes=("orders.start",),
+        by_account=((10, HOUR),),
+        by_site=((1_000, HOUR),),
+        besides="to the account's own address; one order at a time, whose email leaves three times a day at most",
     ),
     "digest-trouble": Action(
         sent_by="app.digest.trouble.tell_owner", besides="one to the owner each time a digest is started"

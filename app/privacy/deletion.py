@@ -13,6 +13,7 @@ from app import database
 from app.accounts import Account, hold
 from app.accounts.models import SignIn, SignInLink
 from app.blog.unsaved.models import UnsavedText
+from app.playground.orders import records as orders
 from app.reminders.calendar.models import Calendar
 from app.reminders.consents import answers
 from app.reminders.consents.models import ONE_REQUEST_PER, Consent
@@ -28,12 +29,12 @@ log = logging.getLogger(__name__)
 async def delete_account(account: Account) -> None:
     """When this returns, only the data that the privacy page names is left, and no further mail is sent.
 
-    Also removes the alarms from Redis. If Redis is away they stay, and do nothing when they are due.
+    Also removes the alarms and the order from Redis. If Redis is away they stay, and mail nobody when they are due.
     """
     async with database.transaction() as db:
         await hold(db, account)
         await _end_consents(db, account)
-        jobs = await _delete_reminders(db, account)
+        jobs = [*await _delete_reminders(db, account), orders.job_id(account)]
         for subscriber in await db.scalars(select(Subscriber).where(Subscriber.email == account.email)):
             await states.forget(db, subscriber)
         await db.execute(delete(UnsavedText).where(UnsavedText.account_id == account.id))
@@ -44,7 +45,7 @@ async def delete_account(account: Account) -> None:
     try:
         await asyncio.gather(*(_remove(job_id) for job_id in jobs))
     except Exception as error:
-        log.warning("%s alarms of a deleted account stay in Redis, without effect: %s", len(jobs), error)
+        log.warning("%s jobs of a deleted account stay in Redis, without effect: %s", len(jobs), error)
 
 
 async def _end_consents(db: AsyncSession, account: Account) -> None:

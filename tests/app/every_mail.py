@@ -15,6 +15,7 @@ from app.digest import mails as digests
 from app.digest import upcoming
 from app.digest.models import Digest
 from app.mail import current_mailer
+from app.playground.orders import mails as orders
 from app.reminders import mails as reminders
 from app.reminders.consents import mails as consents
 from app.reminders.consents.models import Consent
@@ -76,6 +77,8 @@ async def send_all() -> AsyncIterator[str]:
     yield "digest/mails/digest"
     await send(written.as_test())
     yield "digest/mails/digest"
+    await send(await orders.question(alice, 12_345_678))
+    yield "orders/mails/approval"
     digest = Digest(id=1, run="x", began_at=datetime.now(UTC), created_at=datetime.now(UTC))
     await send(await digests.trouble(digest, "The digest was paused automatically. The mail server answered: 550 <no>"))
     yield "digest/mails/trouble"

@@ -22,6 +22,7 @@ from app.digest.models import Digest
 from app.digest.models import State as DigestState
 from app.embedded.catcher import store
 from app.embedded.key import make_key
+from app.playground.orders.links import answer_url as order_url
 from app.playground.pages import EXAMPLES
 from app.reminders.calendar.models import Calendar
 from app.reminders.consents.links import answer_url, stop_url
@@ -170,6 +171,9 @@ async def _values(app: Quart) -> dict[str, Any]:
             "digest action": "pause",
             "digest pk": digest.id,
             "issues number": digest.number,
+            "orders pk": alice.id,
+            "orders number": 12_345_678,
+            "orders token": order_url(alice, 12_345_678, settings).rpartition("/")[2],
             "playground name": next(iter(EXAMPLES)),
             "reminders pk": reminder.id,
             "replies pk": reminder.id,

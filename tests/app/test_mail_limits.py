@@ -38,6 +38,7 @@ NO_MAIL = {
     *("blog.create", "blog.save", "blog.publish", "blog.withdraw", "blog.delete", "blog.add_samples"),
     *("consents.stop", "digest.seen", "digest.save_opening", "digest.undo"),
     *("privacy.download", "privacy.delete", "playground.run"),
+    "orders.answer",
     *("reminders.stop", "subscribers.confirm", "subscribers.unsubscribe", "subscribers.forget"),
     *("calendar.renew", "calendar.end", "inbox.delete", "inbox.delete_all"),
     *("blog.keep", "blog.discard", "blog.preview", "blog.upload", "blog.delete_picture"),
@@ -48,7 +49,7 @@ NO_MAIL = {
     *("monitor.delete_schedule", "monitor.change_limit"),
     *("monitor.quiet_worker", "monitor.stop_worker", "monitor.change_rate", "monitor.choose_zone"),
     *("monitor.make_plan", "monitor.stop_plan"),
-    *("monitor.answer_job", "monitor.send_event", "monitor.run_job_from", "monitor.mark_error"),
+    *("monitor.answer_job", "monitor.send_event", "monitor.mark_error"),
 }
 """What changes something, and sends no mail by that."""
 
@@ -112,6 +113,7 @@ FORMS: dict[str, tuple[str, dict[str, str]]] = {
     "reminder-to-others": ("/reminders/new", {"text": "Words to keep", "to": "bob@example.org", "in": "1h"}),
     "digest": ("/digest/1/again", {}),
     "digest-test": ("/digest/1/test", {}),
+    "order": ("/playground/order", {}),
 }
 LIMITS = [
     (name, whose, index)

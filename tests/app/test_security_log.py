@@ -218,7 +218,7 @@ async def test_a_link_that_is_none_is_noted_on_every_page_that_takes_one(
     assert len(rules) >= 8
     for rule in rules:
         lines()
-        _, path = rule.build({"pk": 1, "token": "guessed"})  # type: ignore[misc]
+        _, path = rule.build({"pk": 1, "number": 1, "token": "guessed"})  # type: ignore[misc]
         await visitor.get("/sign-in")
         method = "POST" if "POST" in (rule.methods or ()) else "GET"
         form = {"csrf_token": visitor.token(), "answer": "agree", "do": "done"} if method == "POST" else None

@@ -31,6 +31,7 @@ OF_ALICE = {
     "/account": "Signed in as alice@example.org .",
     "/account/data": "This is immediate and permanent.",
     "/reminders/new": "We ask anybody else for consent by email first, and send nothing before they agree.",
+    "/playground/order": "One task charges a card, prints a label, emails you a link and waits for your answer",
     "/consents/": "Nobody has asked to send you reminders.",
     "/digest/": "Only the owner of the site can open this page.",
 }
@@ -68,6 +69,7 @@ MAILED = {
     "/consents/1/{consent}": "alice@example.org would like to send reminders to bob@example.org through Quarq.",
     "/no-more/1/{stop}": "This stops them immediately. The sender sees that you stopped them.",
     "/unsubscribe/1/{subscriber}": "Stop sending the weekly digest to reader@example.org ?",
+    "/playground/order/1/12345678/{order}": "This order has ended, and its record was deleted.",
     "/sign-in/{link}": "You are about to sign in as new@example.org .",
 }
 """What is read behind a mailed link, by the part of its address that differs."""

@@ -1,0 +1,1 @@
+"""An order that asks for an answer by email: a job with steps that waits for days."""
