@@ -5,7 +5,7 @@
 -- ARGV: worker, token, lease ms, wanted, suspects allowed, queue ...
 -- Returns rows, ms until the next job is due (-1: none), 1 if due jobs stay behind, ids held by a stock arq worker,
 -- and of jobs that cannot be read, each with why; 1 if a key was of another type; when the jobs were received.
---   row: id, queue, payload or '', attempts, due, enqueued; and, unless it is the first start of a job that is no member:
+--   row: id, queue, payload or '', attempts, due, enqueued; and, unless it is the first start of a job that is no member and has no steps:
 --   verdict, retries, crashes, lapsed, unknown since, suspect, member of a workflow, has it steps
 --   crashes: deaths of workers beyond the first, see note_lapse; of a job whose verdict is poison, how many workers it killed
 -- include: aborting, limits, alive, attempts, unique
@@ -18,18 +18,19 @@ local now_text, lease_end, held_until = as_text(now), as_text(now + lease), as_t
 local takeover, are_aborts = note_alive(now), absorb_aborts(now)
 local rows, foreign, leases, unreadable, wrong_type = {}, {}, {}, {}, 0
 
--- Of a job that no worker has had yet, only the first fields can be there.
+-- Of a job that no worker has had yet, only the first fields can be there: `steps` too, as an event may come before.
 local function read(id)
   local key = RECORD .. id
-  local r = redis.call('HMGET', key, 'state', 'task', 'due', 'enqueued', 'expires', 'revoked', 'parent', 'tree', 'unique')
+  local r = redis.call('HMGET', key, 'state', 'task', 'due', 'enqueued', 'expires', 'revoked', 'parent', 'tree', 'unique',
+    'steps')
   local record = { state = r[1], task = r[2], due = r[3], enqueued = r[4], expires = r[5], revoked = r[6], parent = r[7],
-    tree = r[8], unique = r[9], attempts = 0, retries = 0, crashes = 0 }
+    tree = r[8], unique = r[9], steps = r[10], attempts = 0, retries = 0, crashes = 0 }
   if not r[1] then return record end
   r = redis.call('HMGET', key, 'attempts', 'retries', 'crashes', 'suspect', 'unknown', 'worker', 'received', 'parked', 'listener',
-    'steps', 'suspended')
+    'suspended')
   for i, name in ipairs({ 'attempts', 'retries', 'crashes' }) do record[name] = tonumber(r[i] or 0) or 0 end
   record.suspect, record.unknown, record.worker, record.received = r[4] == '1', r[5], r[6], r[7]
-  record.parked, record.listener, record.steps, record.suspended = r[8], r[9], r[10], r[11]
+  record.parked, record.listener, record.suspended = r[8], r[9], r[10]
   return record
 end
 
@@ -49,7 +50,7 @@ local function verdict(id, record, payload)
     return 'revoked'
   end
   if record.parent and is_revoked(record.parent) then return 'revoked' end
-  local begun = record.attempts > 0 or record.listener or record.steps -- one that was parked has no attempt used
+  local begun = record.attempts > 0 or record.listener -- one that was parked has no attempt used
   if record.expires and not begun and (tonumber(record.expires) or now) <= now then return 'expired' end
   if record.crashes >= POISON then return 'poison' end
   return ''
@@ -108,7 +109,7 @@ local function hand_over(id, queue, key, record, payload, why)
   add_to(leases, queue, lease_end, id)
   local row = { id, queue, payload or '', attempts, record.due or '', record.enqueued or '' }
   rows[#rows + 1] = row
-  if why == '' and not record.state and not record.parent and record.retries == 0 then return end
+  if why == '' and not record.state and not record.parent and not record.steps and record.retries == 0 then return end
   row[7], row[8], row[9], row[10] = why, record.retries, crashes, record.lapsed and 1 or 0
   row[11], row[12], row[13], row[14] = record.unknown or '', suspect and 1 or 0, record.parent and 1 or 0, record.steps and 1 or 0
 end

@@ -9,7 +9,6 @@ local call = read_call(4 + steps + places, '')
 local answer = store(now, { call })[1]
 if answer == STORED then
   begin_steps(call.id)
-  redis.call('HSET', RECORD .. call.id, 'state', 'PENDING') -- a claim reads the rest of the record
   for i = 3, 2 + steps do write_step(call.id, ARGV[i], redis.call('HGET', STEPS .. first, ARGV[i]) or '') end
   for i = 4 + steps, 3 + steps + places do
     redis.call('HSET', JOURNAL .. call.id, ARGV[i], redis.call('HGET', JOURNAL .. first, ARGV[i]) or '')

@@ -7,10 +7,7 @@ local id, name, entry = unpack(ARGV)
 local now = now_ms()
 local state, steps, parked, queue = unpack(redis.call('HMGET', RECORD .. id, 'state', 'steps', 'parked', 'queue'))
 if redis.call('EXISTS', JOB .. id) == 0 or is_terminal(state) then return { 0, 0 } end
-if not steps then
-  begin_steps(id)
-  if not state then redis.call('HSET', RECORD .. id, 'state', 'PENDING') end -- a claim reads the rest of the record
-end
+if not steps then begin_steps(id) end
 local function answer(n) return { n, redis.call('HEXISTS', STEPS .. id, name .. n) } end
 local n = 1
 while true do
