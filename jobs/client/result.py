@@ -143,8 +143,7 @@ class Result(Explains, Generic[R_co]):
             return bool(await _durable_events().run_again(self._connection, self.id))
         again = await members.to_do_again(self._connection, self.id, tree)
         prefix = members.prefix_of(self.id, tree)
-        await _durable_events().run_all_again(self._connection, [prefix + path for path in again])
-        return bool(await self._connection.run_script("resume", self.id, prefix, b"\x90", *again))
+        return bool(await self._connection.run_script("resume", self.id, prefix, *again))
 
     async def send_event(self, name: str, value: Any = None) -> bool:
         """Give the event *name* to this job, or to the member of this workflow, whose `wait_for_event(name)` returns

@@ -2,10 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
 from typing import Any
-
-import msgpack
 
 from ... import encoding
 from ...client.events import wait_for_event
@@ -13,14 +10,14 @@ from ...client.result import Result
 from ...errors import EventRefused, NotRetried
 from ...store.keys import EVENTS_BYTES
 from ...store.store import Store
-from ...store.stored_values import chunked, text
+from ...store.stored_values import text
 from ...values.sendable import check, too_large
 from ...workflows import members
 from ...workflows.stored_tree import Tree
-from .entries import CALLED, EVENT, FAILED, TIMED_OUT, WAITS, Entry, check_name
+from .entries import EVENT, Entry, check_name
 from .log import TOO_LARGE, TOO_MANY
 
-__all__ = ["Entry", "check_name", "read", "run_again", "run_all_again", "send_event"]
+__all__ = ["Entry", "check_name", "read", "run_again", "send_event"]
 
 
 async def send_event(
@@ -76,33 +73,10 @@ async def run_again(connection: Store, job_id: str) -> bool:
     """
     if not await connection.hexists(connection.key.RECORD + job_id, "steps"):  # type: ignore[misc]
         return False
-    steps, journal = await read(connection, job_id)
-    ended_well = {place for place, entry in journal.items() if entry[:1] in (b"S", b"D")}
-    again = [
-        field
-        for field, entry in steps.items()
-        if entry[:1] == FAILED.encode() or (entry[:1] == CALLED.encode() and field not in ended_well)
-    ]
-    late = [place for place, entry in journal.items() if entry[:1] == TIMED_OUT]
-    fields = [*again, *(field for field in late if steps.get(field, b"")[:1] == WAITS.encode())]
-    prefix = f"{job_id}{members.GIVEN}"
-    places = {*late, *(field for field in again if steps[field][:1] == CALLED.encode())}
-    answer = await connection.run_script("resume", job_id, prefix, msgpack.packb(fields), *sorted(places))
+    answer = await connection.run_script("resume", job_id)
     if isinstance(answer, bytes):
         raise NotRetried(f"job {text(answer)} has the key of job {job_id}: only one of them may wait or run at a time")
     return bool(answer)
-
-
-async def run_all_again(connection: Store, ids: Sequence[str]) -> None:
-    """The same for those of these jobs that have steps: failed members of a workflow that begins again."""
-    for some in chunked(ids):
-        async with connection.pipeline(transaction=False) as pipe:
-            for job_id in some:
-                pipe.hexists(connection.key.RECORD + job_id, "steps")
-            found = await pipe.execute()
-        for job_id, has_steps in zip(some, found, strict=True):
-            if has_steps:
-                await run_again(connection, job_id)
 
 
 async def read(connection: Store, job_id: str) -> tuple[dict[str, bytes], dict[str, bytes]]:

@@ -24,16 +24,36 @@ end
 
 local function tell(channel, id) if channel and channel ~= '' then add_to(replies, channel, id) end end
 
+-- A member's end comes after that of its workflow, which has failed: a retry of that finds it.
+local function keep_late_end(workflow, enqueued, path, entry, now)
+  local r = redis.call('HMGET', RECORD .. workflow, 'state', 'until', 'since', 'enqueued')
+  local left, since = (tonumber(r[2] or 0) or 0) - now, tonumber(r[3] or r[4] or nil) or math.huge
+  if r[1] == 'SUCCESS' or redis.call('EXISTS', TREE .. workflow, STEPS .. workflow) == 0 or left <= 0 or (tonumber(enqueued or 0) or 0) < since then return end
+  redis.call('HSET', JOURNAL .. workflow, path, entry)
+  redis.call('PEXPIRE', JOURNAL .. workflow, as_text(left))
+end
+
 -- A member's result is stored once, in the journal of its workflow, as long as that has not ended.
-local function write_journal(id, record, state, result)
-  local workflow = record.parent
-  if ended[workflow] or not news[workflow] and redis.call('EXISTS', JOB .. workflow) == 0 then return false end
-  local path, entry = redis.call('HGET', RECORD .. id, 'path'), state:sub(1, 1) .. result
+local function write_journal(id, record, state, result, now)
+  local workflow, r = record.parent, redis.call('HMGET', RECORD .. id, 'path', 'enqueued')
+  local path, entry = r[1], state:sub(1, 1) .. result
+  if ended[workflow] or not news[workflow] and redis.call('EXISTS', JOB .. workflow) == 0 then
+    keep_late_end(workflow, r[2], path, entry, now)
+    return false
+  end
   redis.call('HSET', JOURNAL .. workflow, path, entry)
   local own = news[workflow] or { paths = {}, entries = {}, bytes = 0 }
   news[workflow] = own
   own.paths[#own.paths + 1], own.entries[path], own.bytes = path, entry, own.bytes + #entry
   return true
+end
+
+-- A worker of an earlier release may have ended a job with steps, and left them.
+local function let_steps_end(id, ttl)
+  redis.call('ZREM', AWAITING, id)
+  for _, key in ipairs({ STEPS, JOURNAL }) do
+    if redis.call('PTTL', key .. id) == -1 then redis.call('PEXPIRE', key .. id, as_text(math.max(ttl, 1))) end
+  end
 end
 
 -- What an end takes away and adds besides its record, and who hears of it.
@@ -58,7 +78,7 @@ local function gather_end(id, state, now, record, listed_already)
 end
 
 local function end_job(id, state, result, ttl, now, record, run, listed_already)
-  local in_journal = record.parent and write_journal(id, record, state, result)
+  local in_journal = record.parent and write_journal(id, record, state, result, now)
   if not in_journal and result ~= '' and ttl > 0 then
     redis.call('SET', RESULT .. id, result, 'PXAT', as_text(real_ms + ttl))
   end
@@ -117,8 +137,9 @@ local function trim_history(kept)
   if excess <= 0 then return end
   local ids_of, unsuccessful_ids = {}, {}
   for _, id in ipairs(redis.call('ZRANGE', HISTORY, 0, excess - 1)) do
-    local task, state, unique = unpack(redis.call('HMGET', RECORD .. id, 'task', 'state', 'unique'))
+    local task, state, unique, steps = unpack(redis.call('HMGET', RECORD .. id, 'task', 'state', 'unique', 'steps'))
     if unique then give_up(id, unique) end
+    if steps then let_steps_end(id, 1) end
     add_to(ids_of, task or '?', id)
     if state ~= 'SUCCESS' then table.insert(unsuccessful_ids, id) end
     redis.call('UNLINK', RECORD .. id)

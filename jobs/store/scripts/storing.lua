@@ -1,4 +1,5 @@
 -- What storing a call is: its payload, its record and its place in the queue, unless its id is taken.
+-- include: keeping
 
 -- A member of a workflow that an earlier release has stored may have the id of a job that was called by itself: neither
 -- of the two is taken for the other.
@@ -20,16 +21,18 @@ end
 
 -- Is this the id of a job, or of a result that has not ended? TAKEN, CLASH, or nothing if it is free. A member's end
 -- is in the journal of its workflow: what else there is of its id was left by an earlier life of that workflow.
-local function taken(id, parent, path, now)
+local function taken(call, parent, now)
+  local id, path = call.id, call.path
   if redis.call('EXISTS', JOB .. id) == 1 then
     return same_or_clash(redis.call('HGET', RECORD .. id, 'parent'), parent)
   end
   if parent ~= '' and redis.call('HEXISTS', JOURNAL .. parent, path) == 1 then return TAKEN end
   if parent == '' and redis.call('EXISTS', RESULT .. id) == 1 then return TAKEN end
-  local record = redis.call('HMGET', RECORD .. id, 'until', 'state', 'parent', 'unique')
+  local record = redis.call('HMGET', RECORD .. id, 'until', 'state', 'parent', 'unique', 'steps')
   if record[1] and (tonumber(record[1]) or 0) > now then
     local answer = same_or_clash(record[3], parent)
     if parent == '' or answer == CLASH then return answer end
+    if (record[5] or call.tree) and goes_on(call, record[2], record[5]) then return end
   end
   if record[1] or record[2] then -- an earlier life of this id
     if record[4] then give_up(id, record[4]) end
@@ -51,10 +54,10 @@ end
 
 -- Write what a workflow has besides; in its record, `tree` is its name, or 1 in those of earlier releases. The list of workflows
 -- holds those whose record is there: each that comes takes away the oldest if theirs is not.
-local function store_tree(id, tree, name, now)
+local function store_tree(id, tree, name, now, since)
   redis.call('HSET', RECORD .. id, 'tree', name or 1)
   redis.call('SET', TREE .. id, tree)
-  redis.call('UNLINK', JOURNAL .. id)
+  if not since then redis.call('UNLINK', JOURNAL .. id) end
   redis.call('ZADD', WORKFLOWS, now, id)
   for _, oldest in ipairs(redis.call('ZRANGE', WORKFLOWS, 0, 1)) do
     if redis.call('EXISTS', RECORD .. oldest) == 0 then redis.call('ZREM', WORKFLOWS, oldest) end
@@ -79,6 +82,7 @@ local function store_line(queue, line, now)
   for _, call in ipairs(line.calls) do
     local id, key = call.id, RECORD .. call.id
     local due = as_text(call.due)
+    if call.since then begin_again(call) end
     if call.parent then -- its workflow hears of its end; who else waits for it says so, see read.lua
       redis.call('HSET', key, 'task', call.task, 'queue', queue, 'enqueued', at, 'due', due, 'parent', call.parent, 'path', call.path)
     else
@@ -86,7 +90,7 @@ local function store_line(queue, line, now)
     end
     if call.expires then redis.call('HSET', key, 'expires', call.expires) end
     if call.keys then redis.call('HSET', key, 'keys', call.keys) end
-    if call.tree then store_tree(id, call.tree, call.name, now) end
+    if call.tree then store_tree(id, call.tree, call.name, now, call.since) end
     note_event(id, 'PENDING', call.task, queue)
   end
   redis.call('SADD', QUEUES, queue)
@@ -110,7 +114,7 @@ local function store(now, calls)
   for i, call in ipairs(calls) do
     local id, queue, parent = call.id, call.queue, call.parent or ''
     local answer = parents[id] and same_or_clash(parents[id], parent)
-    if not answer and not is_new then answer = taken(id, parent, call.path, now) end
+    if not answer and not is_new then answer = taken(call, parent, now) end
     if not answer and parent ~= '' then answer = answer_of_workflow(call, refused) end
     if not answer and call.unique then answer = answer_of_key(call, now) end
     if answer == id then answer = TAKEN end -- in the window of the job that had this id before
