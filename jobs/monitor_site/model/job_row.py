@@ -26,7 +26,7 @@ class JobRow(JobRecord):
     args: str  # In one line, without secrets; '' also where nothing is kept of them.
     error: str  # Of one that failed, was revoked or waits for its retry: the first line of why.
     name: str  # Of a workflow, made of its tree: see stored_tree.py; '' where an earlier release has stored it.
-    kind: str  # workflow, member (of one), retry (it waits for one); or '' for a plain call.
+    kind: str  # workflow, steps (it has some), member (of one), retry (it waits for one); or '' for a plain call.
     parent: str  # The workflow that it is a member of.
     hold: str = ""
     """What its keys alone say of why it does not run, as the code of a Reason: rate-limit, concurrency-limit, suspect,
@@ -86,7 +86,7 @@ def _read_row(
         args=call.line if call else "",
         error=error_of(log, state) if state in ("FAILURE", "REVOKED", "RETRY") else "",
         name=name,
-        kind="workflow" if tree else "member" if parent else "retry" if state == "RETRY" else "",
+        kind=_kind(state, tree, record[b"steps"], parent),
         parent=text_of(parent),
         hold=text_of(hold),
         error_id=text_of(record[b"error"]),
@@ -95,6 +95,12 @@ def _read_row(
     parameters = known.get(row.task, KnownTask()).secrets.parameters
     is_in = not wanted.in_calls or wanted.is_in(row, name, call or MaskedCall(), log, parameters)
     return row if is_in and wanted.fits(row, row.error_id) else None
+
+
+def _kind(state: str, tree: bytes | None, steps: bytes | None, parent: bytes | None) -> str:
+    if tree or whole_ms(steps) > 1:  # bytes of its steps; 1 where there is none yet
+        return "workflow" if tree else "steps"
+    return "member" if parent else "retry" if state == "RETRY" else ""
 
 
 def row_of_result(connection: JobsRedis, known: KnownTasks, job_id: str, state: str, stored: bytes) -> JobRow | None:

@@ -126,7 +126,9 @@ class Purge:
 
     at: datetime
     due: int
-    scheduled: int  # Jobs with a later time, retries, workflows and their members.
+    scheduled: (
+        int  # Jobs with a later time, retries, workflows and their members. Not those with steps: they have begun.
+    )
 
 
 @awaited
@@ -136,7 +138,7 @@ async def purgeable(connection: JobsRedis, queues: Iterable[str]) -> Purge:
     for queue in queues:
         async for row in waiting(connection, queue, "all"):
             plain = is_plain(row, at)
-            due, scheduled = due + plain, scheduled + (not plain)
+            due, scheduled = due + plain, scheduled + (not plain and row.kind != "steps")
     return Purge(at, due, scheduled)
 
 

@@ -13,7 +13,7 @@ local how, key, last, last_id, lowest, highest = unpack(ARGV, 1, 6)
 local look_at, wanted = tonumber(ARGV[7]), tonumber(ARGV[8])
 local states, asked, call_bytes = ARGV[9], cmsgpack.unpack(ARGV[10]), tonumber(ARGV[11])
 local FIELDS = { 'task', 'queue', 'worker', 'enqueued', 'due', 'received', 'finished', 'run', 'attempts', 'retries', 'tree',
-  'parent', 'path', 'log', 'expires', 'suspect', 'revoked', 'error', 'parked', 'keys' }
+  'parent', 'path', 'log', 'expires', 'suspect', 'revoked', 'error', 'parked', 'keys', 'steps' }
 local AT = {}
 for i, name in ipairs(FIELDS) do AT[name] = i end
 local SHOWN, LONGEST = 4096, 65536 -- bytes of a call that are read where they name its task, and of an entry of a journal

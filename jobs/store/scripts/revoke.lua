@@ -1,5 +1,5 @@
 -- Revoke jobs. Waiting: a job ends here, as REVOKED, and never starts. Running: it is not retried, and with `terminate` its
--- worker gets a message to stop it; with `waiting`, one that runs or waits for its members is left alone. Ended or unknown:
+-- worker gets a message to stop it; with `waiting`, one that runs, waits for its members or has steps recorded is left alone. Ended or unknown:
 -- nothing changes.
 -- ARGV: 1 terminate, 0 or waiting, result ttl ms, history kept, number of result fields, then for each id, the result
 --   fields as bytes that follow the payload's own

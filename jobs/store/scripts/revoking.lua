@@ -15,7 +15,8 @@ local function revoke(id, rest, how, fields, ttl, now)
   local state = record.state or (payload and 'PENDING')
   if not state then return 'UNKNOWN' end
   if is_terminal(state) then return state end
-  if how == 'waiting' and (state == 'STARTED' or redis.call('HEXISTS', RECORD .. id, 'parked') == 1) then return 'STARTED' end
+  local has_begun = state == 'STARTED' or (tonumber(record.steps or 0) or 0) > 1 -- between two runs, too
+  if how == 'waiting' and (has_begun or redis.call('HEXISTS', RECORD .. id, 'parked') == 1) then return 'STARTED' end
   local stop = state == 'STARTED' and how == '1'
   redis.call('HSET', RECORD .. id, 'revoked', stop and 'terminate' or 'yes')
   if stop then redis.pcall('PUBLISH', CONTROL .. redis.call('HGET', RECORD .. id, 'worker'), 'revoke ' .. id) end
