@@ -102,6 +102,7 @@ class DurableCalls:
             if await self.history.find(use, CALLED, on_change) is None:
                 made = await child.call(self._redis, self._job, use.field)
                 entry = self.history.entry(use, CALLED, self._log.now_ms(), 0).packed()
+                self.history.calls.add(use.field)
                 try:
                     await self._log.call(use.field, entry, made)
                 except NotUnique:

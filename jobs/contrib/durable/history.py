@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import QuarqError, StepChanged
 from ...store.keys import MOST_STEPS
-from .entries import EVENT, FAILED, TIMED_OUT, Entry, check_key, check_name, field_of
+from .entries import CALLED, EVENT, FAILED, TIMED_OUT, Entry, check_key, check_name, field_of
 from .log import TOO_MANY, Log, refuse
 
 
@@ -42,7 +42,7 @@ class History:
     def __init__(self, log: Log, has_steps: int) -> None:
         self.log = log
         self.steps, self.journal = dict[str, bytes](), dict[str, bytes]()
-        self.seen = 0
+        self.seen, self.calls = 0, set[str]()  # Children that this run has called, or was about to.
         self._is_read = not has_steps
         self._reading: asyncio.Task[None] | None = None
         self._used = Counter[tuple[str, str]]()
@@ -107,6 +107,11 @@ class History:
         self.journal[name.field] = found
         self.seen += not known
         return found
+
+    def has_children(self) -> bool:
+        """Has it called one that has not ended, whether code waits for that or not?"""
+        called = {field for field, entry in self.steps.items() if entry[:1] == CALLED.encode()}
+        return not (called | self.calls) <= self.journal.keys()
 
     def note_refused(self, name: Name, entry: bytes) -> None:
         """Another job has the key of this child: it has failed."""

@@ -136,7 +136,7 @@ class Suspension:
         names = [wait.name for wait in self._waits if wait.name]
         events = sorted({name.name for name in names if name.kind == EVENT})
         children = [name.shown for name in names if name.kind == RUN]
-        more = self._history.seen, until, json.dumps(events) if events else "", int(bool(children))
+        more = self._history.seen, until, json.dumps(events) if events else "", int(self._history.has_children())
         words = [f"waits for the event {name!r}" for name in events] + [f"waits for {name}" for name in children]
         if until < LAST_MS:
             words.append(f"{'at the latest ' if words else 'sleeps '}until {time_text(moment_of(until))}")

@@ -50,7 +50,7 @@ end
 
 -- A worker of an earlier release may have ended a job with steps, and left them.
 local function let_steps_end(id, ttl)
-  redis.call('ZREM', AWAITING, id)
+  for _, waits in ipairs({ AWAITING, SUSPENDED }) do redis.call('ZREM', waits, id) end
   for _, key in ipairs({ STEPS, JOURNAL }) do
     if redis.call('PTTL', key .. id) == -1 then redis.call('PEXPIRE', key .. id, as_text(math.max(ttl, 1))) end
   end

@@ -56,7 +56,7 @@ local function finish(result, id, token, state, ttl, delay, run, entry, extra, w
   if entry ~= '' then note_attempt(id, record, entry) end
   local task, queue, attempts = record.task or '?', record.queue, record.attempts or 1
   if state == 'RETRY' then
-    redis.call('HDEL', RECORD .. id, 'suspect', 'crashes', 'deaths') -- its worker has outlived it
+    redis.call('HDEL', RECORD .. id, 'suspect', 'crashes', 'deaths', 'suspended') -- its worker has outlived it
     if type(extra) == 'table' then -- steps that failed, and the ends of children: they are done again
 -- include: forgetting
       forget_steps(id, extra[1])

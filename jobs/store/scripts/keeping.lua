@@ -19,7 +19,7 @@ local function forget_or_keep(id, member, path, since)
 end
 
 -- Of the steps of a job failures are forgotten, and what did not come in time; of children what has not succeeded. Those of a workflow
--- are its members. What is left takes so many bytes.
+-- are its members. `steps` is how many bytes are left.
 local function forget_failures(id, is_tree, since)
   local again, bytes = {}, 1
   for _, field in ipairs(redis.call('HKEYS', (is_tree and JOURNAL or STEPS) .. id)) do

@@ -5,7 +5,7 @@
 -- include: recording
 local id, name, entry = unpack(ARGV)
 local now = now_ms()
-local state, steps, parked, queue = unpack(redis.call('HMGET', RECORD .. id, 'state', 'steps', 'parked', 'queue'))
+local state, steps, parked, queue, waits = unpack(redis.call('HMGET', RECORD .. id, 'state', 'steps', 'parked', 'queue', 'suspended'))
 if redis.call('EXISTS', JOB .. id) == 0 or is_terminal(state) then return { 0, 0 } end
 if not steps then begin_steps(id) end
 local function answer(n) return { n, redis.call('HEXISTS', STEPS .. id, name .. n) } end
@@ -20,7 +20,7 @@ if redis.call('HLEN', JOURNAL .. id) >= MOST_STEPS then return { TOO_MANY, 0 } e
 if (tonumber(redis.call('HGET', RECORD .. id, 'events') or 0) or 0) + #entry > EVENTS_BYTES then return { TOO_LARGE, 0 } end
 redis.call('HINCRBY', RECORD .. id, 'events', #entry)
 redis.call('HSET', JOURNAL .. id, name .. n, entry)
-if parked then
+if parked or waits and state ~= 'STARTED' then -- a worker of an earlier release may have ended a child, and un-parked it
   redis.call('HDEL', RECORD .. id, 'parked')
   redis.call('HSET', RECORD .. id, 'due', now)
   call_job(id, queue, now)
