@@ -9,12 +9,14 @@ from .. import encoding
 from ..errors import SettingsMistake
 from ..store.call import StoredKey
 from ..values import checks
+from ..values.sendable import RECORDS
 
 UNIQUE: set[str] = set()  # The tasks of this process that have one, by all their names.
 
 Until: TypeAlias = Literal["start", "end"]
 OnConflict: TypeAlias = Literal["existing", "replace", "error"]
 Span: TypeAlias = float | timedelta
+_PLAIN = {str, int, float, bool, type(None)}
 ALL, WHOLE = "*", "-"  # Instead of the names of parameters.
 
 _SPAN = checks.or_none(checks.seconds, least=checks.LEAST_SECONDS)
@@ -77,7 +79,7 @@ class Unique:
         found = hashlib.blake2b(digest_size=16)
         for name in sorted(self.parameters if self.names != ALL else values):
             if name in values:
-                found.update(encoding.pack(name) + _same(values[name]))
+                found.update(encoding.pack(name) + same_bytes(values[name]))
         ms, max_wait_ms = (int(1000 * (span or 0)) for span in (self.window or self.debounce, self.max_wait))
         conflict = "replace" if self.replaces else self.on_conflict
         return self.kind, self.names, f"{task}:{found.hexdigest()}", conflict, ms, max_wait_ms
@@ -88,12 +90,14 @@ def again(unique: Sequence[Any]) -> StoredKey | tuple[()]:
     return (unique[0], unique[1], unique[2], "error", 0, 0) if unique and unique[0] in get_args(Until) else ()
 
 
-def _same(value: Any) -> bytes:
+def same_bytes(value: Any) -> bytes:
     """The same bytes for the same value, in whatever order a set or a dict has it; a list is the same as a tuple."""
+    if (to_plain := RECORDS.get(type(value))) is not None:
+        return encoding.pack(["=", type(value).__name__, same_bytes(to_plain(value))])
     if isinstance(value, Mapping):
-        return encoding.pack(["{", *sorted(_same(key) + _same(one) for key, one in value.items())])
+        return encoding.pack(["{", *sorted(same_bytes(key) + same_bytes(one) for key, one in value.items())])
     if isinstance(value, set | frozenset):
-        return encoding.pack(["(", *sorted(map(_same, value))])
+        return encoding.pack(["(", *sorted(map(same_bytes, value))])
     if isinstance(value, list | tuple):
-        return encoding.pack(["[", *map(_same, value)])
+        return encoding.pack(["[", *(one if type(one) in _PLAIN else same_bytes(one) for one in value)])
     return encoding.pack(value)

@@ -7,7 +7,9 @@ from typing import Any, Final, Self
 
 from ... import encoding
 from ...errors import EncodingError, WrongValue
+from ...tasks.unique import same_bytes
 from ...values import checks
+from ...values.sendable import check
 
 DONE, FAILED, SLEEPS, CALLED, WAITS = "S", "F", "T", "C", "W"
 """The first letter of an entry: a step that returned or raised; a sleep; a child; a wait for an event."""
@@ -71,6 +73,7 @@ def digest_of(what: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> st
 
 def _bytes_of(value: Any) -> bytes:
     try:
-        return encoding.dumps(value)
+        check(value)
+        return same_bytes(value)
     except EncodingError:
         return type(value).__qualname__.encode()

@@ -10,6 +10,8 @@ import pytest
 
 from jobs import CurrentJob, StepChanged, StepsFull, task
 from jobs.client.decorator import Task
+from jobs.contrib.durable.children import Child
+from jobs.contrib.durable.entries import digest_of
 from jobs.store.keys import MOST_STEPS, RESULT_EXPIRES_MS, STEPS_BYTES
 from jobs.testing import Clock, Workers
 from jobs.worker import Worker
@@ -196,3 +198,14 @@ async def test_the_arguments_of_a_job_that_has_ended_are_kept_as_long_as_its_res
 
     await result.forget()
     assert not await worker.pool.exists(key.ENDED_CALL + result.id)
+
+
+def test_the_same_arguments_have_one_digest_in_each_process() -> None:
+    """The order of a set, or of a dict that was made of one, depends on the seed of hashes."""
+    some, same = {0, 8}, {8, 0}
+    assert [*some] != [*same]
+    wraps: list[Callable[[Any], Any]] = [lambda one: one, lambda one: [{"ids": frozenset(one)}], dict.fromkeys]
+    for wrap in wraps:
+        assert digest_of("f", (wrap(some),), {"x": wrap(some)}) == digest_of("f", (wrap(same),), {"x": wrap(same)})
+        assert Child(child.s(wrap(some))).digest == Child(child.s(wrap(same))).digest
+    assert digest_of("f", ({0, 8},), {}) != digest_of("f", ({0, 9},), {})
