@@ -17,13 +17,16 @@ from ...workflows.stored_tree import Tree
 from .entries import EVENT, Entry, check_name
 from .log import TOO_LARGE, TOO_MANY
 
+NO_WAIT = -4  # An answer of send_event.lua.
 __all__ = ["Entry", "check_name", "read", "run_again", "send_event"]
 
 
 async def send_event(
-    connection: Store, job_id: str, name: str, value: Any = None, by: str = "", note: str = ""
+    connection: Store, job_id: str, name: str, value: Any = None, by: str = "", note: str = "", is_answer: bool = False
 ) -> bool:
-    """See Result.send_event. *by* and *note*: who sent it, and why, as people see it."""
+    """See Result.send_event. *by* and *note*: who sent it, and why, as people see it. *is_answer*: EventRefused if
+    nothing waits for it now, as another has answered; it is not kept for the next wait.
+    """
     check_name("name", name)
     check(value)
     about = {"at": int(time.time() * 1000), "by": by, "note": note, "id": os.urandom(8)}
@@ -32,9 +35,11 @@ async def send_event(
         raise too_large("the event takes", len(entry), connection.size_limit)
     takers, others = await _takers(connection, job_id, name)
     for one in takers:
-        answer, is_taken = await connection.run_script("send_event", one, f"{EVENT}:{name}#", entry)
+        answer, is_taken = await connection.run_script("send_event", one, f"{EVENT}:{name}#", entry, int(is_answer))
         if answer > 0:
             return bool(is_taken)
+        if answer == NO_WAIT:
+            raise EventRefused(f"job {job_id} does not wait for {name!r} now: it has been answered")
         if answer == TOO_MANY:
             raise EventRefused(f"job {job_id} has as many events and children as it may have")
         if answer == TOO_LARGE:

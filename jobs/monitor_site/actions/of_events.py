@@ -22,7 +22,7 @@ def answer(job_id: str, event: str, approved: bool, note: str) -> Action:
     value = {"approved": approved, "by": who, "note": note}
     what = f"{'approve' if approved else 'reject'} {event}{f': {note[:200]}' if note else ''}"
     done = Message("approved", "Approved.") if approved else Message("rejected", "Rejected.")
-    return _send(what, job_id, event, lambda: value, note, done)
+    return _send(what, job_id, event, lambda: value, note, done, is_answer=True)
 
 
 def send(job_id: str, event: str, value: Any, note: str) -> Action:
@@ -36,11 +36,13 @@ def send_typed(job_id: str, event: str, typed: str, note: str) -> Action:
     return _send(made.what, job_id, event, lambda: _value_of(typed[:VALUE_CHARS]), note, SENT)
 
 
-def _send(what: str, job_id: str, event: str, value: Callable[[], Any], note: str, done: Message) -> Action:
+def _send(
+    what: str, job_id: str, event: str, value: Callable[[], Any], note: str, done: Message, is_answer: bool = False
+) -> Action:
     who = this_viewer().name
 
     async def do() -> Message:
-        kept = await model.send_event(redis(), job_id, event, value(), who, note)
+        kept = await model.send_event(redis(), job_id, event, value(), who, note, is_answer)
         return Message("event-kept", f"{kept}.") if kept else done
 
     return Action(what, job_id, do)

@@ -175,13 +175,20 @@ def check_event(option: str, name: str) -> str:
 
 
 async def send_event(
-    connection: JobsRedis, job_id: str, name: str, value: Any = None, by: str = "", note: str = ""
+    connection: JobsRedis,
+    job_id: str,
+    name: str,
+    value: Any = None,
+    by: str = "",
+    note: str = "",
+    is_answer: bool = False,
 ) -> str:
-    """Give an event to a job that has not ended. EventRefused: it has, or nobody has seen it.
+    """Give an event to a job that has not ended. EventRefused: it has, or nobody has seen it; or, where it *is_answer*,
+    nothing waits for it now.
 
     Returns what to know if no wait has taken it: what the job waits for instead; '' if one has.
     """
-    if await _stored().send_event(connection, job_id, name, value, by, note):
+    if await _stored().send_event(connection, job_id, name, value, by, note, is_answer):
         return ""
     waits = [one.event for one in open_waits(await steps(connection, job_id)) if one.kind == "event"]
     instead = f"it waits for {', '.join(map(repr, waits))}" if waits else "it waits for no event now"

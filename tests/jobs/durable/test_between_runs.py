@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from jobs import CurrentJob, Limit, Result, monitor, task
+from jobs import CurrentJob, EventRefused, Limit, Result, monitor, task
 from jobs.store.keys import LAST_MS
 from jobs.testing import Clock, Workers
 from jobs.worker import Worker
@@ -19,6 +19,13 @@ from tests.waiting import wait_until
 async def waits(self: CurrentJob) -> object:
     await self.step("pay", note, "pay")
     return await self.wait_for_event("word")
+
+
+@task(name="between.asks_twice", bind=True)
+async def asks_twice(self: CurrentJob) -> list[object]:
+    first = await self.wait_for_event("approval")
+    await self.sleep(60)
+    return [first, await self.wait_for_event("approval")]
 
 
 async def until_called(job: Result) -> None:
@@ -45,7 +52,7 @@ async def sleeps(self: CurrentJob, x: int) -> str:
 
 @pytest.fixture
 async def worker(jobs_worker: Workers) -> AsyncIterator[Worker]:
-    async with jobs_worker(tasks=[waits, leaves, sleeps, child]) as worker:
+    async with jobs_worker(tasks=[waits, leaves, sleeps, asks_twice, child]) as worker:
         worker.pool.replays = False
         yield worker
 
@@ -114,3 +121,18 @@ async def test_what_an_earlier_release_has_revoked_does_not_stay_for_ever(worker
 
     assert await redis.zrange(redis.key.AWAITING, 0, -1) == [other.id.encode()]
     assert await redis.pttl(redis.key.STEPS + result.id) != -1
+
+
+async def test_a_second_answer_is_not_kept_for_the_next_question(worker: Worker, jobs_clock: Clock) -> None:
+    result = await asks_twice.delay()
+    await jobs_clock.advance()
+    await monitor.send_event(worker.pool, result.id, "approval", "ann", is_answer=True)
+    for _ in range(2):
+        with pytest.raises(EventRefused, match="it has been answered"):
+            await monitor.send_event(worker.pool, result.id, "approval", "bob", is_answer=True)
+        await jobs_clock.advance(seconds=10)
+
+    await jobs_clock.advance(minutes=2)
+    assert await result.state() == "STARTED"
+    await monitor.send_event(worker.pool, result.id, "approval", "eve", is_answer=True)
+    assert await result.get(timeout=5) == ["ann", "eve"]
