@@ -49,7 +49,8 @@ async def move(connection: JobsRedis, ids: Sequence[str], queue: str) -> list[bo
 async def set_rate_limit(connection: JobsRedis, task: str, rate: str | float | None) -> None:
     """`10/s`, `5/m`, `100/h`, or None for no limit; for all workers, for good. Waiting jobs get new reservations.
     SettingsMistake for anything else."""
-    await connection.run_script("set_limits", checks.name("task", task), "", "override", stored_rate(rate))
+    while await connection.run_script("set_limits", checks.name("task", task), "", "override", stored_rate(rate)):
+        pass
 
 
 @awaited

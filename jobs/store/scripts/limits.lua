@@ -49,13 +49,11 @@ end
 
 local function call_if_room(bucket) if room_in(bucket) > 0 then call_next(bucket) end end
 
--- Call as many as there is room for, up to *most*; returns how much room there is.
+-- Call as many as there is room for, up to *most*; returns how much room there is, and how many were called.
 local function call_for_room(bucket, most)
-  local room = room_in(bucket)
-  for _ = 1, math.min(room, most) do -- those that find no room wait again
-    if not call_next(bucket) then break end
-  end
-  return room
+  local room, called = room_in(bucket), 0
+  while called < math.min(room, most) and call_next(bucket) do called = called + 1 end -- those that find no room wait again
+  return room, called
 end
 
 -- A holder whose worker is gone has to wait for its own next start: meanwhile another may have its place.

@@ -67,19 +67,45 @@ local function leave_place(id, bucket)
   if bucket.keyed then wake(queue) end
 end
 
--- A rate has changed: each waiting job gets a new place.
-local function place_anew(bucket, spacing, now)
-  local places, ids = PLACES .. bucket.name, redis.call('ZRANGE', PLACES .. bucket.name, 0, -1)
-  local tat = tonumber(redis.call('HGET', RATE .. bucket.name, 'tat') or now) or now
-  tat = math.min(math.max(tat, now), now + spacing) -- one that has started counts on
-  local place = tat
-  for _, id in ipairs(ids) do
+-- Which jobs get a new place now, the first of these places, and how far that is then. Where places move back the last go first, else
+-- the first: nobody overtakes. `-7`: the first seven have none yet, `+8`: those after the place 8, '': all have.
+local function next_to_place(places, where, n, most, tat, spacing)
+  local from = tonumber(where:sub(2))
+  if where:sub(1, 1) == '-' then
+    local left = math.min(from or 0, n)
+    local first = math.max(left - most, 0)
+    return most > 0 and redis.call('ZRANGE', places, first, left - 1) or {}, tat + first * spacing, first > 0 and '-' .. first or ''
+  end
+  local ids = redis.call('ZRANGE', places, from and '(' .. where:sub(2) or '-inf', '+inf', 'BYSCORE', 'LIMIT', 0, most)
+  local place = from and from + spacing or tat
+  if #ids < most then return ids, place, '' end
+  return ids, place, ids[1] and ('+%.17g'):format(place + (#ids - 1) * spacing) or where
+end
+
+-- A rate has changed: each waiting job gets a new place, up to *most* in one script. Returns how many did, and if all have now. Without
+-- *change* one that has begun goes on.
+local function place_anew(bucket, change, most, now)
+  local places, rate, spacing = PLACES .. bucket.name, RATE .. bucket.name, bucket.count and spacing_of(bucket) or 0
+  local n, known = redis.call('ZCARD', places), redis.call('HMGET', rate, 'anew', 'tat')
+  local of, where = (known[1] or ''):match('^(.*)|(.*)$')
+  local begins = change and of ~= change
+  if bucket.key and n == 0 or not begins and (where or '') == '' then return 0, true end
+  local tat = math.min(math.max(tonumber(known[2] or now) or now, now), now + spacing) -- one that has started counts on
+  if begins then
+    local last = redis.call('ZRANGE', places, -1, -1, 'WITHSCORES')[2]
+    where = tonumber(last or 0) < tat + (n - 1) * spacing and '-' .. n or '+'
+    write_rate(bucket, tat + n * spacing, 'next', tat + n * spacing, 'tat', tat)
+  end
+  if spacing == 0 then where = '+' end
+  local ids, place, left = next_to_place(places, where, n, most, tat, spacing)
+  for i, id in ipairs(ids) do
     local queue = redis.call('HGET', RECORD .. id, 'queue') or 'default'
-    redis.call('ZADD', places, place, id)
-    call_job(id, queue, math.ceil(place))
-    place = place + spacing
+    local own = place + (i - 1) * spacing
+    if spacing > 0 then redis.call('ZADD', places, own, id) else redis.call('ZREM', places, id) end
+    call_job(id, queue, math.ceil(own))
     wake(queue)
   end
-  if spacing == 0 then redis.call('DEL', places) end
-  if not bucket.key or ids[1] then write_rate(bucket, place, 'next', place, 'tat', tat) end
+  redis.call('HSET', rate, 'anew', (change or of) .. '|' .. left)
+  if spacing == 0 then note_waiting(bucket) end
+  return #ids, left == ''
 end

@@ -5,7 +5,7 @@
 --   list of names of parameters, rate, holders) are declared, override, most and paused set; of a key rate, holders and paused are set
 -- Returns 1 if there is more to do: say it again.
 -- include: limits
-local CALLED_AT_ONCE, LOOKED_AT_ONCE = 1000, 100 -- so that Redis is held for a few milliseconds only
+local LOOKED_AT_ONCE, left = 100, 1000 -- jobs that this script may still call: Redis is held for some milliseconds only
 local task, key, more = ARGV[1], ARGV[2], 0
 local now = now_ms()
 
@@ -25,35 +25,47 @@ local function write(what, value)
   if what == 'keyed' then
     local known = redis.call('HGET', where, field)
     if value == '-' and known then value = '\144' end -- an empty list: jobs that run have places of keys
-    if value ~= '-' and value ~= known then redis.call('HSET', where, task .. '|recall', 0) end
+    if value ~= '-' and value ~= known then redis.call('HSET', where, task .. '|recall', '0 ' .. now .. redis.sha1hex(value)) end
   end
   if value == '-' then redis.call('HDEL', where, field) else redis.call('HSET', where, field, value) end
 end
 
 local function call_all(bucket)
-  local room = call_for_room(bucket, CALLED_AT_ONCE)
+  local most = left
+  local room, called = call_for_room(bucket, most)
+  left = left - called
   if not bucket.holders and not bucket.key then redis.call('DEL', HOLDERS .. bucket.name) end
-  if room > CALLED_AT_ONCE and redis.call('EXISTS', BLOCKED .. bucket.name) == 1 then more = 1 end
+  if room > most and redis.call('EXISTS', BLOCKED .. bucket.name) == 1 then more = 1 end
+end
+
+local function place_all(bucket, change)
+  local placed, are_all = place_anew(bucket, change, left, now)
+  left = left - placed
+  if not are_all then more = 1 end
 end
 
 local before = bucket_now()
 for i = 3, #ARGV, 2 do write(ARGV[i], ARGV[i + 1]) end
 local after = bucket_now()
+local is_changed = spacing_in(before) ~= spacing_in(after)
+if is_changed then redis.call('HDEL', RATE .. after.name, 'anew') end
 call_all(after)
-if spacing_in(before) ~= spacing_in(after) then place_anew(after, spacing_in(after), now) end
+place_all(after, is_changed and 'set')
 
-local cursor = redis.call('HGET', LIMITS, task .. '|recall')
-if cursor and more == 0 and limits_of(task).keyed then
-  local found = redis.call('ZSCAN', WAITING .. task, cursor, 'COUNT', LOOKED_AT_ONCE)
+local recall = redis.call('HGET', LIMITS, task .. '|recall')
+if recall and more == 0 and limits_of(task).keyed then
+  local cursor, change = recall:match('^(%d+) ?(.*)$')
+  local found = redis.call('ZSCAN', WAITING .. task, cursor or 0, 'COUNT', LOOKED_AT_ONCE)
   for i = 1, #found[2], 2 do
     local bucket = keyed_buckets(found[2][i], limits_of(task))[1]
     call_all(bucket)
-    place_anew(bucket, spacing_in(bucket), now)
+    place_all(bucket, change or '')
+    if more == 1 then break end -- those before it are passed over the next time: nobody waits there for a call
   end
   if more == 0 and found[1] == '0' then
     redis.call('HDEL', LIMITS, task .. '|recall')
   else
-    if more == 0 then redis.call('HSET', LIMITS, task .. '|recall', found[1]) end
+    if more == 0 then redis.call('HSET', LIMITS, task .. '|recall', found[1] .. ' ' .. (change or '')) end
     more = 1
   end
 end
