@@ -104,7 +104,8 @@ local function hand_over(id, queue, key, record, payload, why)
   local attempts = record.attempts + 1
   redis.call('HSET', RECORD .. id, 'state', 'STARTED', 'owner', token, 'worker', worker,
     'attempts', (why == '' or why == 'keys') and attempts or record.attempts, 'received', now_text) -- one that is to be ended has not started
-  if record.unique and not record.state then give_up_at_start(id, record.unique) end
+  if why == 'keys' and not record.state then redis.call('HDEL', RECORD .. id, 'state') -- it is as new once it has its keys
+  elseif record.unique and not record.state then give_up_at_start(id, record.unique) end
   if not record.suspended and why ~= 'keys' then note_event(id, 'STARTED', record.task, queue, worker) end
   add_to(leases, queue, lease_end, id)
   local row = { id, queue, payload or '', attempts, record.due or '', record.enqueued or '' }

@@ -71,6 +71,7 @@ local function finish(result, id, token, state, ttl, delay, run, entry, extra, w
     if extra == '' then redis.call('HDEL', RECORD .. id, 'expires') end -- it had begun: see verdict in claim.lua
     local known = tostring(extra):sub(1, 1) == '|' and 'keys' or 'unknown' -- put back with its keys: see buckets.lua
     requeue(id, token, task, queue, state, due, { 'attempts', attempts - 1, known, extra })
+    if not record.state then redis.call('HDEL', RECORD .. id, 'state') end -- it was only asked for its keys
   elseif state == 'PARKED' then
     park(id, token, queue, delay, extra, attempts, record.due or now, record.revoked)
   elseif state == 'SUSPENDED' then

@@ -8,12 +8,13 @@ for i = 3, #ARGV, 2 do known[ARGV[i]] = ARGV[i + 1] end
 local function release(id, queue)
   local holder, state, owner, due, attempts, task = unpack(redis.call('HMGET', RECORD .. id, 'worker', 'state', 'owner', 'due',
     'attempts', 'task'))
-  if holder ~= worker or state ~= 'STARTED' or known[id] == owner then return end
+  if holder ~= worker or state and state ~= 'STARTED' or known[id] == owner then return end
   redis.call('DEL', IN_PROGRESS .. id)
   give_back(id, task)
   redis.call('ZADD', queue_key(queue), as_moment(tonumber(due or now) or now), id)
   redis.call('ZREM', LEASES .. queue, id)
-  redis.call('HSET', RECORD .. id, 'state', 'PENDING', 'owner', '', 'attempts', (tonumber(attempts or 1) or 1) - 1)
+  redis.call('HSET', RECORD .. id, 'owner', '', 'attempts', (tonumber(attempts or 1) or 1) - 1)
+  if state then redis.call('HSET', RECORD .. id, 'state', 'PENDING') end -- else it was only asked for its keys
   wake(queue)
   back[#back + 1] = id
 end

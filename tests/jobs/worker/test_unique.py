@@ -102,7 +102,24 @@ async def durable(self: CurrentJob) -> tuple[str, int]:
     return holder, await self.run(once.s(1), name="later")
 
 
-TASKS = [per_region, durable, once, all_of_it, whole, until_start, strict, replaced, throttled, debounced, note, nested]
+start_per_region = task(
+    name="unique.start_per_region", unique=Unique("user_id", until="start"), max_concurrency=Limit(1, per="region")
+)(work)
+TASKS = [
+    start_per_region,
+    per_region,
+    durable,
+    once,
+    all_of_it,
+    whole,
+    until_start,
+    strict,
+    replaced,
+    throttled,
+    debounced,
+    note,
+    nested,
+]
 
 
 async def journal_has(connection: JobsRedis, workflow: str, n: int) -> bool:
@@ -364,6 +381,19 @@ async def test_what_schedules_call_has_its_key(jobs_worker: Workers, jobs_clock:
         assert {one.last_id for one in await monitor.schedules(worker.pool)} == {waiting.id}
         await jobs_clock.advance(hours=2)
         assert len(ran) > 1
+
+
+async def test_a_job_that_is_asked_for_its_limits_has_not_started(jobs_worker: Workers, jobs_clock: Clock) -> None:
+    async with jobs_worker(tasks=TASKS) as worker:
+        running = await start_per_region.delay(1, "eu")
+        await wait_until(lambda: ran, "the first to run")
+        await schedules.put("stored", start_per_region.s(2, "eu"), every(timedelta(hours=1)))
+        waiting = await schedules.run("stored")
+        await wait_until(lambda: _waits(worker.pool, waiting), "what the schedule calls to wait for its limit")
+
+        assert (await start_per_region.delay(2, "eu")).id == waiting
+        go[0].set()
+        assert await running.get(timeout=10) == 1
 
 
 async def test_a_job_that_calls_itself_gets_itself(start_worker: StartWorker) -> None:
