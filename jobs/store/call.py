@@ -24,8 +24,6 @@ Moment = float | timedelta | datetime | None
 Answer: TypeAlias = int | bytes | list[bytes]
 """See enqueue.lua; bytes are the id of the job that has the key of the call, in a list if it took its arguments."""
 
-StoredKey: TypeAlias = tuple[str, str, str, str, int, int]  # The key of a unique call, as unique.lua reads it.
-
 LARGE_LIMIT: Final = sendable.LARGEST  # Bytes of a call of values that were taken before, and of a workflow.
 
 
@@ -47,7 +45,7 @@ class Call:
     path: str = ""
     tree: bytes = b""
     name: str = ""
-    unique: StoredKey | tuple[()] = ()
+    unique: keys.StoredKey | tuple[()] = ()
     keys: str = ""
 
     def words(self) -> tuple[str | bytes, ...]:
@@ -59,7 +57,7 @@ class Call:
         return (self.id, self.queue, self.payload, self.task, packed)
 
 
-def packed_key(unique: StoredKey | tuple[()]) -> bytes:
+def packed_key(unique: keys.StoredKey | tuple[()]) -> bytes:
     """The key of a call that schedules make, as `key_of` in unique.lua reads it."""
     return msgpack.packb(unique, use_bin_type=False) if unique else b""
 

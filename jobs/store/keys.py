@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from ..values import checks
 
@@ -22,6 +22,8 @@ LAST_MS = 253_402_300_799_000  # The last second of the year 9999. All moments f
 MOST_STEPS, STEPS_BYTES, EVENTS_BYTES = 10_000, 64 * 1024 * 1024, 16 * 1024 * 1024  # Of one job.
 CALL_WORDS = 5  # Of each call that is stored: see read_call in storing.lua.
 RESULT_EXPIRES_MS = 86_400_000  # One day, as Celery's `result_expires`.
+
+StoredKey: TypeAlias = tuple[str, str, str, str, int, int]  # The key of a unique call, as unique.lua reads it.
 
 
 @dataclass(frozen=True)

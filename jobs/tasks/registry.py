@@ -9,7 +9,7 @@ from types import CellType
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ..errors import SettingsMistake, UnknownTask
-from ..store.call import StoredKey
+from ..store.keys import StoredKey
 from ..values import checks
 from .limits import key_of
 from .options import TaskOptions

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from .. import encoding
 from ..errors import SettingsMistake
-from ..store.call import StoredKey
+from ..store.keys import StoredKey
 from ..values import checks
 from ..values.sendable import RECORDS
 
