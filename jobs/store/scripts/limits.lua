@@ -8,7 +8,7 @@
 -- then it keeps the call until it starts, and whatever takes it away calls the next in each of its lists. So while there is room in a
 -- bucket of a key, its list is empty, or as many are called.
 -- include: buckets, rates
-local NET_MS = 3600000 -- a job that waits for a holder comes up by itself after this, should the call be lost
+local NET_MS = 3600000 -- a job that waits for a holder comes up by itself after this, or up to twice this, should the call be lost
 local PASSED_OVER, KEYS_LOOKED_AT, UNSERVED_MS = 300, 100, 30000 -- heads that one script passes over; keys; see is_deaf
 local calls = 0 -- how many jobs with keys this script has called
 
@@ -81,18 +81,27 @@ local function let_go_gone(task, bucket)
 end
 
 -- A worker of an earlier release knows no keys: a job that was called may start and end there, and nobody of its keys is called.
+-- All tasks share what one script looks at.
 local function look_through_keys(takeover)
+  local tasks, left = {}, KEYS_LOOKED_AT
   limits_of('')
   for task in pairs(limits_of_tasks) do
-    local own = limits_of(task)
-    for _, key in ipairs(own.keyed and redis.call('ZRANDMEMBER', WAITING .. task, KEYS_LOOKED_AT) or {}) do
+    if limits_of(task).keyed then tasks[#tasks + 1] = limits_of(task) end
+  end
+  for i, own in ipairs(tasks) do
+    local keys = redis.call('ZRANDMEMBER', WAITING .. own.name, math.max(math.ceil(left / (#tasks - i + 1)), 1))
+    left = left - #keys
+    for _, key in ipairs(keys) do
       local bucket = keyed_buckets(key, own)[1]
-      if takeover then let_go_gone(task, bucket) end
-      call_for_room(bucket, KEYS_LOOKED_AT)
+      if takeover then let_go_gone(own.name, bucket) end
+      call_for_room(bucket, PASSED_OVER - calls)
     end
-    if own.keyed then call_for_room(own, KEYS_LOOKED_AT) end
+    call_for_room(own, PASSED_OVER - calls)
   end
 end
+
+-- When a job comes up that nobody calls: jobs that came to wait together do not come up together, before all newer ones.
+local function net_of(id, now) return now + NET_MS + math.floor(NET_MS * tonumber(redis.sha1hex(id):sub(1, 6), 16) / 0x1000000) end
 
 -- True if the job may run with those of this bucket that do; otherwise it waits for one of them to end.
 local looked_at = {}
@@ -106,7 +115,7 @@ local function keep_concurrency(id, key, task, bucket, due, now, takeover)
   end
   if redis.call('SCARD', holders) >= bucket.holders then
     redis.call('ZADD', blocked, as_moment(tonumber(due) or now), id)
-    redis.call('ZADD', key, now + NET_MS, id)
+    redis.call('ZADD', key, net_of(id, now), id)
     note_waiting(bucket)
     return false
   end

@@ -13,6 +13,7 @@ from jobs.client.connection import JobsRedis
 from jobs.monitor_site.model.limits import set_limit
 from jobs.store import keys
 from jobs.store.call import Call
+from jobs.store.store import now_ms
 
 TASK, MOST_COMMANDS = "tests.limited", 12_000
 KEYED = keys.Keys.PLACES + TASK + "|a=1"
@@ -106,3 +107,31 @@ async def test_a_higher_limit_calls_those_of_many_keys_some_at_a_time(counted: J
     assert started == 5
     await counted.declare_limits(TASK, None, Limit(2_000, per="a"))
     assert await claim_all(counted) == 2_995
+
+
+async def test_jobs_that_wait_together_come_up_by_themselves_one_after_the_other(counted: JobsRedis) -> None:
+    await counted.declare_limits(TASK, None, Limit(1, per="a"))
+    await wait(counted, ["a=1"] * 2_000)
+    now, hour = await now_ms(counted), 3_600_000
+    net = [
+        await counted.zcount("arq:queue", now + at, now + at + hour / 10) for at in range(hour, 2 * hour, hour // 10)
+    ]
+    assert sum(net) >= 1_990
+    assert max(net) < 300
+    plain = Call("plain", "default", b"\x80", "tests.plain")
+    await counted.set(counted.key.CLOCK, hour + 60_000)
+    await counted.enqueue([plain])
+    rows, *_ = await counted.run_script("claim", "w", "w:2", 600_000, 1, 99, "default")
+    assert [row[0] for row in rows] == [b"plain"]
+
+
+async def test_a_renewal_looks_at_so_many_keys_of_all_tasks_together(counted: JobsRedis) -> None:
+    for n in range(10):
+        task = f"{TASK}.{n}"
+        await counted.declare_limits(task, None, (1_000, Limit(1, per="a")))
+        calls = [Call(f"{n}.{i}", "default", b"\x80", task, keys=f"a={i // 2}") for i in range(200)]
+        await counted.enqueue(calls)
+    await claim_all(counted)
+    await counted.run_script("renew", "w", 60_000, "default", 0, 0)
+    found = sum(of["calls"] for of in (await counted.info("commandstats")).values())
+    assert found < 600
