@@ -6,13 +6,14 @@ local queue, pausing, MOST = ARGV[1], ARGV[2] == '1', 100
 now_ms()
 
 -- Who was called into this queue by a limit is not claimed now: the next in those lists are called, of the keys for which most wait.
+-- Renewals go on with the rest.
 local function call_others()
   limits_of('')
   for task in pairs(limits_of_tasks) do
     local own = limits_of(task)
     local keys = own.keyed and redis.call('ZRANGE', WAITING .. task, 0, MOST - 1, 'REV') or {}
-    for _, key in ipairs(keys) do call_for_room(keyed_buckets(key, own)[1], MOST) end
-    call_for_room(own, MOST)
+    for _, key in ipairs(keys) do call_for_room(keyed_buckets(key, own)[1], PASSED_OVER - calls) end
+    call_for_room(own, own.keyed and PASSED_OVER - calls or MOST)
   end
 end
 

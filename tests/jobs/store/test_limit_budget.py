@@ -135,3 +135,12 @@ async def test_a_renewal_looks_at_so_many_keys_of_all_tasks_together(counted: Jo
     await counted.run_script("renew", "w", 60_000, "default", 0, 0)
     found = sum(of["calls"] for of in (await counted.info("commandstats")).values())
     assert found < 600
+
+
+async def test_a_pause_of_a_queue_calls_so_many_of_all_keys_together(counted: JobsRedis) -> None:
+    await counted.declare_limits(TASK, None, Limit(1, per="a"))
+    await wait(counted, [f"a={n % 50}" for n in range(3_000)])
+    await counted.hset(keys.Keys.OVERRIDES + TASK, mapping={f"a={n}|holders": 90 for n in range(50)})  # type: ignore[misc]
+    await counted.run_script("pause", "other", 1)
+    found = sum(of["calls"] for of in (await counted.info("commandstats")).values())
+    assert found < 5_000
