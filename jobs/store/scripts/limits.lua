@@ -64,10 +64,19 @@ local function let_go(id, task)
   end
 end
 
+-- Its worker has stalled and goes on, maybe while another has its place: it counts, so that no third starts.
+local function hold_again(id, task)
+  local own = limits_of(task)
+  for _, bucket in ipairs(own and buckets_of(id, own) or {}) do
+    local holders = bucket.holders and HOLDERS .. bucket.name
+    if holders then redis.call('SADD', holders, id) end
+  end
+end
+
 -- Nobody claims from this queue now: holders in it whose worker is gone hold nothing.
 local function let_go_lapsed(queue, now)
   for _, id in ipairs(redis.call('ZRANGE', LEASES .. queue, '-inf', now, 'BYSCORE', 'LIMIT', 0, PASSED_OVER)) do
-    let_go(id, redis.call('HGET', RECORD .. id, 'task'))
+    if redis.call('EXISTS', IN_PROGRESS .. id) == 0 then let_go(id, redis.call('HGET', RECORD .. id, 'task')) end
   end
 end
 

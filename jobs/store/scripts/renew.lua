@@ -15,11 +15,14 @@ local lost, revoked = {}, {}
 absorb_aborts(now) -- here too: a worker with no free slot does not claim
 for i = 6 + tasks + facts, #ARGV, 2 do
   local id, token = ARGV[i], ARGV[i + 1]
-  local record = redis.call('HMGET', RECORD .. id, 'owner', 'state', 'queue', 'revoked')
+  local record = redis.call('HMGET', RECORD .. id, 'owner', 'state', 'queue', 'revoked', 'task')
   if record[1] ~= token then
     lost[#lost + 1] = id
   elseif record[2] == 'STARTED' then
-    redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease)
+    if not redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease, 'XX') then -- it has lapsed
+      redis.call('SET', IN_PROGRESS .. id, token, 'PX', lease)
+      hold_again(id, record[5])
+    end
     redis.call('ZADD', queue_key(record[3]), now + lease, id)
     redis.call('ZADD', LEASES .. (record[3] or 'default'), now + lease, id)
     if record[4] == 'terminate' then revoked[#revoked + 1] = id end

@@ -19,7 +19,7 @@ from jobs.worker.execution.outcome_encoding import pack_row
 TASK = "walk.job"
 QUEUES = ("default", "other")
 LEASE_MS = 60_000
-OF_RUNNING, OF_WAITING = ("end", "retry", "release", "kill"), ("revoke", "move", "reschedule")
+OF_RUNNING, OF_WAITING = ("end", "retry", "release", "kill", "stall"), ("revoke", "move", "reschedule")
 OF_BUCKETS = ("pause_bucket", "change", "change")
 STEPS = (*["call_some"] * 6, *["end"] * 4, *OF_RUNNING, *OF_WAITING, *OF_BUCKETS, "pause_queue", "time_passes")
 
@@ -119,6 +119,20 @@ class Walk:
                 other.worker, other.lost = "", True
         await self.pass_time(LEASE_MS + 1_000)
 
+    async def stall(self, job: Job) -> None:
+        """Its worker stands still, longer than the leases; others may have the places. Then it goes on, beside them."""
+        worker = job.worker
+        ran = [(other.id, other.token) for other in self.jobs.values() if other.worker == worker]
+        await self.kill(job)
+        for _ in range(self.random.randint(0, 3)):
+            await self.claim("w2" if worker == "w1" else "w1", suspects=self.random.choice([0, 0, 1]))
+        words = [word for one in ran for word in one]
+        lost, _ = await self.redis.run_script("renew", worker, LEASE_MS, "default", 0, 0, *words)
+        for job_id, token in ran:
+            if job_id.encode() not in lost:
+                self.jobs[job_id].worker, self.jobs[job_id].token, self.jobs[job_id].lost = worker, token, False
+        await self.pass_time(0)
+
     async def revoke(self, job: Job) -> None:
         await self.redis.run_script("revoke", "0", 1_000, 100, 0, job.id, b"")
         del self.jobs[job.id]
@@ -205,11 +219,11 @@ class Walk:
         self.jobs[job.id] = job
         return job
 
-    async def claim(self, worker: str, queues: tuple[str, ...] = QUEUES, wanted: int = 50) -> int:
+    async def claim(self, worker: str, queues: tuple[str, ...] = QUEUES, wanted: int = 50, suspects: int = 99) -> int:
         """What one worker takes; one that has no keys is put back with them."""
         self.numbers += 1
         token = f"{worker}:{self.numbers}"
-        rows, *_, received = await self.redis.run_script("claim", worker, token, LEASE_MS, wanted, 99, *queues)
+        rows, *_, received = await self.redis.run_script("claim", worker, token, LEASE_MS, wanted, suspects, *queues)
         for row in rows:
             job = self.jobs[row[0].decode()]
             if len(row) > 6 and row[6] == b"keys":
