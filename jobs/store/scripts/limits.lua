@@ -33,10 +33,9 @@ local function call_next(bucket)
     if state ~= 'STARTED' and not is_terminal(state) then -- else a worker that knows no keys has run it
       call_job(head[1], queue, head[2])
       wake(queue)
-      if not bucket.keyed then break end
       calls = calls + 1
       if calls >= PASSED_OVER or not is_deaf(queue) then break end
-      pass_call(head[1], bucket.task) -- it may have kept calls of its other buckets
+      if bucket.keyed then pass_call(head[1], bucket.task) end -- it may have kept calls of its other buckets
     end
   end
   if taken > 0 then note_waiting(bucket) end
@@ -95,7 +94,12 @@ local function look_through_keys(takeover)
   local tasks, left = {}, KEYS_LOOKED_AT
   limits_of('')
   for task in pairs(limits_of_tasks) do
-    if limits_of(task).keyed then tasks[#tasks + 1] = limits_of(task) end
+    local own = limits_of(task)
+    if own.keyed then
+      tasks[#tasks + 1] = own
+    elseif own.holders then
+      call_for_room(own, PASSED_OVER - calls)
+    end
   end
   for i, own in ipairs(tasks) do
     local keys = redis.call('ZRANDMEMBER', WAITING .. own.name, math.max(math.ceil(left / (#tasks - i + 1)), 1))

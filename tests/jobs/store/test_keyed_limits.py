@@ -297,3 +297,30 @@ async def test_a_worker_that_stood_still_takes_its_places_again(redis_of_jobs: J
     assert await redis_of_jobs.run_script("renew", "w1", 60_000, "default", 0, 0, first.id, token) == [[], []]
 
     assert await redis_of_jobs.scard(redis_of_jobs.key.HOLDERS + TASK) == 2
+
+
+@pytest.mark.parametrize("is_paused", [True, False])
+async def test_a_plain_limit_passes_over_queues_that_nobody_claims_from(
+    redis_of_jobs: JobsRedis, is_paused: bool
+) -> None:
+    """Whether they were left before the call or, as a renewal sees, after it."""
+    for before in (True, False):
+        walk = await began(redis_of_jobs, 1)
+        first = await walk.call({}, "default")
+        await walk.claim("w1")
+        for queue in ("other", "other", "default"):
+            last = await walk.call({}, queue)
+        await walk.claim("w1")  # all wait
+        if not before:
+            await walk.end(first)
+        if is_paused:
+            await walk.pause_queue()
+        else:
+            await redis_of_jobs.zrem(redis_of_jobs.key.SERVED, "other")
+        if before:
+            await walk.end(first)
+        else:
+            await redis_of_jobs.run_script("renew", "w1", 60_000, "default", 0, 0)
+        await walk.claim("w2", ("default",))
+        assert running(walk) == [last.id], before
+        await redis_of_jobs.flushdb()
