@@ -18,8 +18,9 @@ PURPOSES = {
     "reminders": Message("sign-in-reminders", "Sign in to set reminders and to see yours."),
     "consents": Message("sign-in-consents", "Sign in to decide who may send you reminders."),
     "account": Message("sign-in-account", "Sign in to see your account."),
+    "playground/order": Message("sign-in-order", "Sign in to order something that waits for your answer."),
 }
-"""By the first part of the page's path. All other pages that need a sign-in are the owner's."""
+"""By the beginning of the page's path. All other pages that need a sign-in are the owner's."""
 OF_OWNER = Message("sign-in-owner", "This page is for the owner of the site. Sign in with the owner's email address.")
 
 Session = MutableMapping[str, Any]
@@ -34,7 +35,9 @@ def remember(session: Session, request: Request) -> None:
 def reason(session: Session) -> Message | None:
     """Why this browser has to sign in; None if no page sent it."""
     page = _of_this_site(session.get(KEY, ""))
-    return PURPOSES.get(urlsplit(page).path.split("/")[1], OF_OWNER) if page else None
+    path = urlsplit(page).path + "/"
+    found = (why for of, why in PURPOSES.items() if path.startswith(f"/{of}/"))
+    return next(found, OF_OWNER) if page else None
 
 
 def take(session: Session) -> str:

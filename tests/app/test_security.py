@@ -65,7 +65,7 @@ async def test_only_these_views_take_a_form_without_a_token(app: Quart) -> None:
     """Each carries its own proof: a token in its address."""
     without = [name for name, view in app.view_functions.items() if getattr(view, "without_csrf", False)]
 
-    assert sorted(without) == ["consents.stop", "replies.answer", "subscribers.unsubscribe"]
+    assert sorted(without) == ["consents.stop", "orders.answer", "replies.answer", "subscribers.unsubscribe"]
 
 
 async def test_getting_a_page_changes_nothing(app: Quart, alice: Visitor, owner: Visitor, visitor: Visitor) -> None:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jobs import CurrentJob, task, worker_settings
+from jobs import CurrentJob, Unique, task, worker_settings
 from jobs.errors import SoftTimeLimitExceeded
 
 
@@ -98,6 +98,16 @@ async def narrow(path: str) -> None:
     note(path, "start")
     await asyncio.sleep(0.1)
     note(path, "end")
+
+
+@task(name="rows.once", unique=Unique("path"))
+async def once(path: str) -> None:
+    note(path, "start")
+
+
+@task(name="rows.asks", bind=True)
+async def asks(self: CurrentJob) -> str:
+    return str(await self.wait_for_event("answer", timeout=60))
 
 
 @task(name="rows.limited", time_limit=0.2)
@@ -209,6 +219,7 @@ if "ROWS_REDIS" in os.environ:
         tasks=[
             log, multiply, bound, headed, flaky, auto, jitter, paced, narrow, limited, soft, ignored, perishable,
             elsewhere, fatal, forgotten, raises, process, strict, renamed, hooked, steps, tell, fail, nap,
+            once, asks,
         ],
         queues=os.environ.get("ROWS_QUEUES", "default,elsewhere").split(","),
         lease=2,

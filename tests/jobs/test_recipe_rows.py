@@ -322,6 +322,16 @@ async def one_at_a_time(stage: Stage) -> None:
     assert stage.lines == ["start", "end"] * 4
 
 
+@row("task unique")
+async def two_calls_are_one_job(stage: Stage) -> None:
+    first = await tasks.once.apply_async((stage.path,), countdown=1)
+    second = await tasks.once.delay(stage.path)
+
+    assert (second.id, second.existing) == (first.id, True)
+    await first.get(timeout=10)
+    assert stage.lines == ["start"]
+
+
 @row("task time_limit")
 async def it_is_ended_at_its_limit(stage: Stage) -> None:
     with pytest.raises(TimeLimitExceeded):
@@ -490,6 +500,15 @@ async def progress_is_followed(stage: Stage) -> None:
 
     assert seen[-1] == await result.meta() == {"done": 2}
     assert len(seen) <= 2
+
+
+@row("result send_event")
+async def a_job_gets_what_it_waits_for(stage: Stage) -> None:
+    result = await tasks.asks.delay()
+
+    await result.send_event("answer", "yes")
+
+    assert await result.get(timeout=10) == "yes"
 
 
 @row("result as_completed")

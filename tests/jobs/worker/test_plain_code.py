@@ -141,6 +141,7 @@ VERBS: dict[str, tuple[Callable[[BlockingResult[int]], Any], Any]] = {
     "reschedule": (lambda result: result.reschedule(datetime.now(UTC) + timedelta(days=1)), False),
     "as_completed": (lambda result: error_of(lambda: list(result.as_completed())), "ResultUnknown"),
     "id": (lambda result: {result: True}[Result(result.id).blocking], True),
+    "send_event": (lambda result: error_of(lambda: result.send_event("approval")), "EventRefused"),
     "forget": (lambda result: (result.forget(), result.state()), (None, "UNKNOWN")),
 }
 
@@ -155,7 +156,11 @@ def error_of(call: Callable[[], Any]) -> str:
 def test_results_have_the_same_verbs() -> None:
     awaited = {name for name in vars(Result) if not name.startswith("_")} - {"blocking"} | {"id"}
 
-    assert {name for name in dir(BlockingResult) if not name.startswith("_")} == awaited | {"shown"}
+    assert {name for name in dir(BlockingResult) if not name.startswith("_")} == awaited | {
+        "shown",
+        "existing",
+        "replaced",
+    }
     assert VERBS.keys() == awaited
 
 

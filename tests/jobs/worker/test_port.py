@@ -161,6 +161,8 @@ async def test_metrics_are_those_of_the_site_and_of_this_process(
     schedule = {"next": 1_700_000_000_000, "last_run": 1_700_000_000_000}
     await connection.hset(f"{connection.key.SCHEDULE}tick", mapping=schedule)
     await connection.sadd(connection.key.SCHEDULES, "tick")
+    await connection.hset(connection.key.LIMITS, "tests.paced|holders", "1")
+    await connection.zadd(f"{connection.key.BLOCKED}tests.paced", {"waits": 1})
     own = prometheus_client.Counter("port_test_orders", "Of the application.")
     own.inc(3)
 
