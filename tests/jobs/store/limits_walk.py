@@ -19,6 +19,7 @@ from jobs.worker.execution.outcome_encoding import pack_row
 TASK = "walk.job"
 QUEUES = ("default", "other")
 LEASE_MS = 60_000
+AGAIN_MS = 1_000  # Then a job comes up again that was one suspect too many for a claim.
 OF_RUNNING, OF_WAITING = ("end", "retry", "release", "kill", "stall"), ("revoke", "move", "reschedule")
 OF_BUCKETS = ("pause_bucket", "change", "change")
 STEPS = (*["call_some"] * 6, *["end"] * 4, *OF_RUNNING, *OF_WAITING, *OF_BUCKETS, "pause_queue", "time_passes")
@@ -131,7 +132,7 @@ class Walk:
         for job_id, token in ran:
             if job_id.encode() not in lost:
                 self.jobs[job_id].worker, self.jobs[job_id].token, self.jobs[job_id].lost = worker, token, False
-        await self.pass_time(0)
+        await self.pass_time(AGAIN_MS)
 
     async def revoke(self, job: Job) -> None:
         await self.redis.run_script("revoke", "0", 1_000, 100, 0, job.id, b"")
