@@ -98,8 +98,8 @@ local function hand_over(id, queue, key, record, payload, why)
   if record.suspect then redis.call('HDEL', RECORD .. id, 'alone') end
   if why == 'poison' then crashes = redis.call('HGET', RECORD .. id, 'deaths') or crashes + 1 end
   if suspect then suspects_left = suspects_left - 1 end
-  if record.parked then redis.call('HDEL', RECORD .. id, 'parked') end -- `suspended` stays until it is known how it ends: it goes on
-  for _, waits in ipairs(record.suspended and { AWAITING, SUSPENDED } or {}) do redis.call('ZREM', waits, id) end
+  if record.parked and why ~= 'keys' then redis.call('HDEL', RECORD .. id, 'parked') end -- `suspended` stays until it is known how it ends: it goes on
+  for _, waits in ipairs(record.suspended and why ~= 'keys' and { AWAITING, SUSPENDED } or {}) do redis.call('ZREM', waits, id) end
   if not record.enqueued then redis.call('HSET', RECORD .. id, 'queue', queue, 'enqueued', now) end -- a stock producer's
   local attempts = record.attempts + 1
   redis.call('HSET', RECORD .. id, 'state', 'STARTED', 'owner', token, 'worker', worker,

@@ -242,7 +242,7 @@ class Walk:
                 assert running[bucket] <= self.limit(bucket), (bucket, running, job)
         return len(rows)
 
-    async def record(self, job: Job, state: str, extra: str = "", token: str = "", delay_ms: int = 0) -> None:
+    async def record(self, job: Job, state: str, extra: object = "", token: str = "", delay_ms: int = 0) -> None:
         row = pack_row((job.id, token or job.token, state, 1000, delay_ms, "1", b"", extra, -1, 0))
         [answer] = await self.redis.run_script("finish", job.worker or "w", keys.HISTORY_LENGTH, "", row, b"")
         assert answer == 1

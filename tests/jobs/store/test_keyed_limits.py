@@ -11,6 +11,7 @@ import pytest
 from jobs import Limit, connect, task
 from jobs.client.connection import JobsRedis
 from jobs.store import keys
+from jobs.store.store import now_ms
 from settings import ROOT
 from tests.jobs.store.command_counts import MANY, NOT_OF_A_SCRIPT, counted, each_more, listed
 from tests.jobs.store.limits_walk import TASK, Walk
@@ -115,6 +116,24 @@ async def test_a_job_without_keys_gets_them_from_its_worker_once(redis_of_jobs: 
     assert running(walk) == [one]
     assert await redis_of_jobs.hget(f"{keys.Keys.RECORD}{one}", "attempts") == b"1"  # type: ignore[misc]
     assert await walk.score(keys.Keys.BLOCKED, "a=7", other) is not None
+
+
+async def test_a_durable_job_that_is_only_asked_for_its_keys_still_waits(redis_of_jobs: JobsRedis) -> None:
+    """A limit by key was added while it slept. It goes on then, which is no start for its rate."""
+    walk = await began(redis_of_jobs, rates=("1/h",))
+    [name] = await call(walk, 7)
+    await walk.claim("w1")
+    job = walk.jobs[name]
+    await walk.record(job, "SUSPENDED", [0, await now_ms(redis_of_jobs), "approval", 0])
+    job.worker, job.buckets, walk.concurrency = "", ("a=7", ""), (ONE_EACH,)
+    await walk.begin()
+
+    for runs in ([], [name]):
+        assert await walk.claim("w1") == 1
+        assert running(walk) == runs
+        for waits in (keys.Keys.AWAITING, keys.Keys.SUSPENDED):
+            assert (await redis_of_jobs.zscore(waits, name) is None) == bool(runs)
+        assert await redis_of_jobs.hexists(f"{keys.Keys.RECORD}{name}", "parked") != bool(runs)  # type: ignore[misc]
 
 
 async def test_a_worker_that_knows_no_key_is_not_asked_again(redis_of_jobs: JobsRedis) -> None:
