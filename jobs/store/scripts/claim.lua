@@ -208,6 +208,7 @@ local function consider_due(queue, key)
   end
 end
 
+for i = 6, #ARGV do claimed_from[ARGV[i]] = true end
 for i = 6, #ARGV do
   local queue, key = ARGV[i], queue_key(ARGV[i])
   if redis.call('SISMEMBER', PAUSED, queue) == 0 then

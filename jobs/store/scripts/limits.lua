@@ -11,11 +11,12 @@
 local NET_MS = 3600000 -- a job that waits for a holder comes up by itself after this, or up to twice this, should the call be lost
 local PASSED_OVER, KEYS_LOOKED_AT, UNSERVED_MS = 300, 100, 30000 -- heads that one script passes over; keys; see is_deaf
 local calls = 0 -- how many jobs with keys this script has called
+local claimed_from = {} -- queues that a worker claims from in this script: it may not have said yet that it serves them
 
 -- Would nobody claim what is called into this queue?
 local function is_deaf(queue)
   if redis.call('SISMEMBER', PAUSED, queue) == 1 then return true end
-  return moment_ms - (tonumber(redis.call('ZSCORE', SERVED, queue) or 0) or 0) > UNSERVED_MS
+  return not claimed_from[queue] and moment_ms - (tonumber(redis.call('ZSCORE', SERVED, queue) or 0) or 0) > UNSERVED_MS
 end
 
 local pass_call
@@ -33,8 +34,9 @@ local function call_next(bucket)
     if state ~= 'STARTED' and not is_terminal(state) then -- else a worker that knows no keys has run it
       call_job(head[1], queue, head[2])
       wake(queue)
-      calls = calls + 1
-      if calls >= PASSED_OVER or not is_deaf(queue) then break end
+      local deaf = is_deaf(queue)
+      if bucket.keyed or deaf then calls = calls + 1 end -- of a plain limit the next claim finds it
+      if calls >= PASSED_OVER or not deaf then break end
       if bucket.keyed then pass_call(head[1], bucket.task) end -- it may have kept calls of its other buckets
     end
   end

@@ -186,6 +186,7 @@ async def test_a_long_line_is_freed_in_steps(redis: Redis, connection: JobsRedis
     ids = [f"waits-{n}" for n in range(2_500)]
     await redis.zadd("jobs:blocked:tests.single", dict.fromkeys(ids, 1))
     await redis.zadd("arq:queue", dict.fromkeys(ids, 9e12))
+    await redis.zadd("jobs:served", {"default": 9e12})
 
     await connection.declare_limits("tests.single", None, 3)
     assert await redis.zcount("arq:queue", "-inf", 1) == 3
