@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from ...client.callables import is_async
-from ...errors import DoesNotFit, EncodingError, NotUnique, QuarqError, WrongValue
+from ...errors import DoesNotFit, EncodingError, NotUnique
 from ...store.cancellation import retrieve_exception, wait_at_most
 from ...tasks.current import CurrentJob
 from ...values import checks
@@ -25,7 +25,7 @@ from .entries import (  # isort: skip
 from .history import History, Name
 from .log import ClaimLost, RedisLog
 from .suspension import Suspension, Wait
-from .trying import StepOptions, check_function, current_step, read_options, refuse_inside, result_of, tried
+from .trying import StepOptions, check_function, key_here, read_options, refuse_inside, refuse_timeout, result_of, tried
 
 LAST_RECORD_S = 5  # How long a cancelled run waits until what a step did is recorded.
 _NO_DEFAULT = object()
@@ -57,15 +57,12 @@ class DurableCalls:
 
     @property
     def step_key(self) -> str:
-        if not (key := current_step.get("")):
-            raise QuarqError("self.step_key: only the function of a step has one")
-        return key
+        return key_here()
 
     async def step(self, name: str, function: Callable[..., Any], /, *args: Any, **given: Any) -> Any:
         check_function(name, function)
         options, kwargs = read_options(given)
-        if options.timeout is not None and not is_async(function):
-            raise WrongValue(f"{name}: timeout= cannot reach into a thread: make the function async def")
+        refuse_timeout(name, function, options)
         use = self.name_of(name, function, args, kwargs, options)
         async with self._under_way(use):
             entry, is_new = await self.history.find(use, DONE + FAILED, options.on_change), False

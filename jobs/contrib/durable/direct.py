@@ -11,7 +11,7 @@ from ...errors import QuarqError
 from ...tasks.current import CurrentJob
 from ...values import checks
 from .entries import FAILED, check_key, check_name, field_of
-from .trying import check_function, current_step, read_options, refuse_inside, tried, tried_here
+from .trying import check_function, key_here, read_options, refuse_inside, tried, tried_here
 
 
 class DirectCalls:
@@ -24,9 +24,7 @@ class DirectCalls:
 
     @property
     def step_key(self) -> str:
-        if not (key := current_step.get("")):
-            raise QuarqError("self.step_key: only the function of a step has one")
-        return key
+        return key_here()
 
     async def step(self, name: str, function: Callable[..., Any], /, *args: Any, **given: Any) -> Any:
         refuse_inside()

@@ -6,13 +6,12 @@ from functools import partial
 from typing import Any
 
 from ...client.callables import is_async
-from ...errors import WrongValue
 from ...tasks.blocking_calls import wait_for
 from .calls import DurableCalls
 from .entries import DONE, FAILED, Entry
 from .history import Name
 from .log import ClaimLost
-from .trying import StepOptions, check_function, read_options, tried_here
+from .trying import StepOptions, check_function, read_options, refuse_timeout, tried_here
 
 
 def step_in_thread(calls: DurableCalls, name: str, function: Callable[..., Any], args: Any, given: Any) -> Any:
@@ -21,8 +20,7 @@ def step_in_thread(calls: DurableCalls, name: str, function: Callable[..., Any],
     if is_async(function):
         return wait_for("self", "step", calls.step, name, function, *args, **given)
     options, kwargs = read_options(given)
-    if options.timeout is not None:
-        raise WrongValue(f"{name}: timeout= cannot reach into a thread: make the function async def")
+    refuse_timeout(name, function, options)
     use, entry, started = wait_for("self", "step", _begin, calls, name, function, args, kwargs, options)
     is_new = entry is None
     if entry is None:

@@ -14,6 +14,7 @@ from typing import Any
 from arq.worker import Retry as RetryOfArq
 from arq.worker import RetryJob
 
+from ...client.callables import is_async
 from ...client.decorator import Task
 from ...errors import QuarqError, Retry, WrongValue
 from ...tasks.parameters import RESULT, Annotations
@@ -73,6 +74,12 @@ def check_function(name: str, function: Any) -> None:
     raise TypeError(f"self.step({name!r}, {checks.shown(function)}): give a function, and its arguments behind it")
 
 
+def refuse_timeout(name: str, function: Any, options: StepOptions) -> None:
+    """WrongValue: the function runs in a thread, where nothing could end a try."""
+    if options.timeout is not None and not is_async(function):
+        raise WrongValue(f"{name}: timeout= cannot reach into a thread: make the function async def")
+
+
 @contextmanager
 def inside(step_key: str) -> Iterator[None]:
     token, job = current_step.set(step_key), running.set(running.get(None))
@@ -81,6 +88,13 @@ def inside(step_key: str) -> Iterator[None]:
     finally:  # the function may have been a task, which runs as a job of its own
         running.reset(job)
         current_step.reset(token)
+
+
+def key_here() -> str:
+    """See `self.step_key`. QuarqError: no function of a step runs here."""
+    if not (key := current_step.get("")):
+        raise QuarqError("self.step_key: only the function of a step has one")
+    return key
 
 
 def refuse_inside() -> None:
