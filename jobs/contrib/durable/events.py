@@ -15,7 +15,7 @@ from ...values.sendable import check, too_large
 from ...workflows import members
 from ...workflows.stored_tree import Tree
 from .entries import EVENT, Entry, check_name
-from .log import TOO_LARGE, TOO_MANY
+from .log import TOO_LARGE, TOO_MANY, read
 
 NO_WAIT = -4  # An answer of send_event.lua.
 __all__ = ["Entry", "check_name", "read", "run_again", "send_event"]
@@ -82,10 +82,3 @@ async def run_again(connection: Store, job_id: str) -> bool:
     if isinstance(answer, bytes):
         raise NotRetried(f"job {text(answer)} has the key of job {job_id}: only one of them may wait or run at a time")
     return bool(answer)
-
-
-async def read(connection: Store, job_id: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """The entries of a job's steps and of its journal."""
-    key = connection.key
-    steps, journal = [await connection.hgetall(begin + job_id) for begin in (key.STEPS, key.JOURNAL)]  # type: ignore[misc]
-    return {text(name): one for name, one in steps.items()}, {text(name): one for name, one in journal.items()}

@@ -7,7 +7,7 @@ from ...errors import StepsFull
 from ...store.call import Call
 from ...store.keys import MOST_STEPS, STEPS_BYTES
 from ...store.outage import Outage
-from ...store.store import CLASH, REFUSED
+from ...store.store import CLASH, REFUSED, Store
 from ...store.stored_values import text
 from ...worker.execution.claimed_job import HeldJob
 from ...workflows.members import Revoked, refuse_member
@@ -35,6 +35,15 @@ class Log(Protocol):
         ...
 
 
+async def read(connection: Store, job_id: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The entries of a job's steps and of its journal, as they were at one moment."""
+    async with connection.pipeline(transaction=True) as pipe:
+        pipe.hgetall(connection.key.STEPS + job_id)
+        pipe.hgetall(connection.key.JOURNAL + job_id)
+        steps, journal = ({text(name): entry for name, entry in fields.items()} for fields in await pipe.execute())
+    return steps, journal
+
+
 class RedisLog:
     """The Log of a job on a worker. It waits for a Redis that is away: what a step did must be recorded."""
 
@@ -45,15 +54,7 @@ class RedisLog:
         return int(self._job.now_s() * 1000)
 
     async def read(self) -> tuple[dict[str, bytes], dict[str, bytes]]:
-        async def both() -> Any:
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hgetall(self._redis.key.STEPS + self._job.id)
-                pipe.hgetall(self._redis.key.JOURNAL + self._job.id)
-                return await pipe.execute()
-
-        found = await _outage.keep_trying(both, only_away=True)
-        steps, journal = ({text(name): entry for name, entry in fields.items()} for fields in found)
-        return steps, journal
+        return await _outage.keep_trying(partial(read, self._redis, self._job.id), only_away=True)
 
     async def record(self, field: str, entry: bytes) -> None:
         refuse(await self._run("step", field, entry), field)
