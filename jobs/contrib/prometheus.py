@@ -26,7 +26,6 @@ MAX_LABELLED = 200
 """Tasks, queues and schedules with labels of their own. Bounds label cardinality when names are made from data."""
 OTHERS = "(others)"
 MOST_BUCKETS = 24
-MOST_SCHEDULES = 1_000  # Declared ones come first.
 """Buckets end at powers of two of a millisecond. The last one ends at 2^23 ms, about 2.3 hours."""
 T = TypeVar("T")
 
@@ -51,7 +50,7 @@ async def of_jobs(connection: JobsRedis) -> list[Metric]:
         *_ended(await monitor.totals(connection), known),
         *_queues(await monitor.queues(connection), await monitor.workers(connection)),
         *_limits(await held_by_limits(connection)),
-        *_schedules(await monitor.schedules(connection, most=MOST_SCHEDULES), await monitor.now(connection)),
+        *_schedules(await monitor.schedules(connection, most=MAX_LABELLED), await monitor.now(connection)),
         *_stored(*await monitor.overdue(connection)),
         *_broker(await monitor.broker(connection)),
     ]
@@ -163,13 +162,21 @@ def _limits(held: dict[str, int]) -> Iterator[Metric]:
 def _schedules(schedules: list[monitor.ScheduleInfo], now: datetime) -> Iterator[Metric]:
     last = _gauge("quarq_schedule_last_run_timestamp_seconds", "When the schedule last fired.", "schedule")
     overdue = _gauge("quarq_schedule_overdue_seconds", "Since when its next moment is past; 0 if not.", "schedule")
-    for schedule in _some(one for one in schedules if one.declared):
+    for schedule in (one for one in schedules if one.declared):  # they are the first that are read
         if schedule.last_run is not None:
             last.add_metric([schedule.name], schedule.last_run.timestamp())
         waits = schedule.next_run is not None and not schedule.paused
         late = now - schedule.next_run if waits and schedule.next_run else timedelta(0)
         overdue.add_metric([schedule.name], max(late.total_seconds(), 0))
     yield from (last, overdue)
+
+
+def _stored(overdue: int, overdue_s: float) -> Iterator[Metric]:
+    """Of all stored schedules together: their names are made from data."""
+    help = "Stored schedules that are due for more than a second, and no worker has looked at."
+    yield GaugeMetricFamily("quarq_stored_schedules_overdue", help, overdue)
+    help = "Since when the first of them is due; 0 if none is."
+    yield GaugeMetricFamily("quarq_stored_schedules_overdue_seconds", help, overdue_s)
 
 
 def _broker(broker: monitor.Broker) -> Iterator[Metric]:
@@ -183,14 +190,6 @@ def _broker(broker: monitor.Broker) -> Iterator[Metric]:
 
 def _gauge(name: str, help: str, *labels: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, help, labels=labels)
-
-
-def _stored(overdue: int, overdue_s: float) -> Iterator[Metric]:
-    """Of all stored schedules together: their names are made from data."""
-    help = "Stored schedules that are due for more than a second, and no worker has looked at."
-    yield GaugeMetricFamily("quarq_stored_schedules_overdue", help, overdue)
-    help = "Since when the first of them is due; 0 if none is."
-    yield GaugeMetricFamily("quarq_stored_schedules_overdue_seconds", help, overdue_s)
 
 
 def _some(things: Iterable[T]) -> Iterable[T]:
