@@ -20,7 +20,7 @@ from ...workflows.members import read_entry
 from .children import Child
 
 from .entries import (  # isort: skip
-    CALLED, DONE, EVENT, FAILED, RUN, SLEEP, SLEEPS, STEP, TIMED_OUT, WAITS, Entry, digest_of,
+    CALLED, DEFAULTED, DONE, EVENT, FAILED, RUN, SLEEP, SLEEPS, STEP, TIMED_OUT, WAITS, Entry, digest_of,
 )  # fmt: skip
 from .history import History, Name
 from .log import ClaimLost, RedisLog
@@ -139,7 +139,7 @@ class DurableCalls:
                 found = await self.history.time_out(use, has_default)
         if found is None:
             await self._suspension.wait(Wait(use, entry.ended))
-        if found in (TIMED_OUT, b"D"):
+        if found in (TIMED_OUT, DEFAULTED):
             if has_default:
                 return default
             raise TimeoutError(f"the event {name!r} has not come")

@@ -13,7 +13,9 @@ from ...values.sendable import check
 
 DONE, FAILED, SLEEPS, CALLED, WAITS = "S", "F", "T", "C", "W"
 """The first letter of an entry: a step that returned or raised; a sleep; a child; a wait for an event."""
-TIMED_OUT: Final = b"X"  # What has the place of an event that did not come.
+TIMED_OUT: Final = b"X"
+DEFAULTED: Final = b"D"
+"""What has the place of an event that did not come: TimeoutError follows, or the default of the wait."""
 STEP, SLEEP, RUN, EVENT = "step", "sleep", "run", "event"
 LONGEST_KEY = 200
 

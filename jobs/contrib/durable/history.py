@@ -8,7 +8,7 @@ from typing import Any
 
 from ...errors import QuarqError, StepChanged
 from ...store.keys import MOST_STEPS
-from .entries import CALLED, EVENT, FAILED, TIMED_OUT, Entry, check_key, check_name, field_of
+from .entries import CALLED, DEFAULTED, EVENT, FAILED, TIMED_OUT, Entry, check_key, check_name, field_of
 from .log import TOO_MANY, Log, refuse
 
 
@@ -103,7 +103,7 @@ class History:
     async def time_out(self, name: Name, has_default: bool) -> bytes:
         """The time-out of a wait; or the event, if that was first."""
         known = name.field in self.journal
-        found = await self.log.time_out(name.field, b"D" if has_default else TIMED_OUT)
+        found = await self.log.time_out(name.field, DEFAULTED if has_default else TIMED_OUT)
         self.journal[name.field] = found
         self.seen += not known
         return found
