@@ -7,22 +7,25 @@ import time
 from datetime import timedelta
 
 from jobs import Result, every, schedules
+from jobs.store import default
+from jobs.store.store import now_ms
 from tests.chaos import invariants, tasks
 from tests.chaos.scenarios import scenario
 from tests.chaos.stage import Stage
 
 PERIOD_S, LATE_S = 8, 6
 """A worker that dies between its look and its fire makes a moment five seconds late: before the next one is due."""
+PERIOD_MS = PERIOD_S * 1000
 
 
 @scenario("r2-schedules", "a SIGKILL loop while stored schedules fire, are put again, paused and deleted")
 async def schedules_under_kills(stage: Stage) -> None:
     await stage.workers(3)
-    names, began_ms = [f"s{n}" for n in range(stage.size(60, 20))], await now_ms(stage)
+    names, began_ms = [f"s{n}" for n in range(stage.size(60, 20))], await now_ms(default.current())
     for name in names:
         await put(name)
     paused, deleted = names[0], names[1]
-    put_by_ms, ends = await now_ms(stage), time.monotonic() + stage.size(60, 10)
+    put_by_ms, ends = await now_ms(default.current()), time.monotonic() + stage.size(60, 10)
     await schedules.pause(paused)
     while time.monotonic() < ends:
         await asyncio.sleep(stage.rng.uniform(0.5, 2))
@@ -30,7 +33,7 @@ async def schedules_under_kills(stage: Stage) -> None:
         stage.fleet.start()
         await put(stage.rng.choice(names[1:]))
     await schedules.delete(deleted)
-    ended_ms = await now_ms(stage)
+    ended_ms = await now_ms(default.current())
     await asyncio.sleep(LATE_S)
     for name in names:
         await schedules.delete(name)
@@ -58,13 +61,5 @@ async def schedules_under_kills(stage: Stage) -> None:
     await invariants.hold(stage, duplicates=kills * 10, overlaps=0)
 
 
-PERIOD_MS = PERIOD_S * 1000
-
-
 async def put(name: str) -> None:
     await schedules.put(name, tasks.of_schedule.s(0.05), every(timedelta(seconds=PERIOD_S)), jitter=1)
-
-
-async def now_ms(stage: Stage) -> int:
-    seconds, micros = await stage.redis.time()
-    return int(seconds * 1000 + micros // 1000)
