@@ -14,6 +14,7 @@ from ...store.store import TAKEN, now
 from ...store.stored_values import moment, text
 from ...tasks.masking import HIDDEN, Mark, without_secrets
 from ...tasks.secret_names import is_secret
+from ...values.calls import awaited
 from ...values.exceptions import error_line
 from ...values.short_text import text as shown
 from ...values.short_text import time_text
@@ -74,6 +75,7 @@ class Awaiting:
     waits: list[StepRow]
 
 
+@awaited
 async def steps(connection: JobsRedis, job_id: str, most: int = MOST_STEPS, which: str = "all") -> list[StepRow]:
     """What is recorded of a job, in the order of recording; [] of one without steps. Of more than *most* steps waits
     and children, and some of the others. *which*: "waits" for events alone that are open.
@@ -160,6 +162,7 @@ def _shown(name: str, value: Any) -> str:
     return shown(without_secrets(value, most=VALUES), VALUE_CHARS)
 
 
+@awaited
 async def awaiting(connection: JobsRedis) -> list[Awaiting]:
     """The jobs that wait for events, those that wait longest first; MOST_WAITING at most."""
     found = await connection.zrange(connection.key.AWAITING, 0, MOST_WAITING - 1, withscores=True)
@@ -174,6 +177,7 @@ def check_event(option: str, name: str) -> str:
     return str(_stored().check_name(option, name))
 
 
+@awaited
 async def send_event(
     connection: JobsRedis,
     job_id: str,
@@ -195,6 +199,7 @@ async def send_event(
     return f"job {job_id} does not wait for {name!r}: {instead}. The event is kept for a wait of that name"
 
 
+@awaited
 async def run_from(connection: JobsRedis, job_id: str, field: str) -> str:
     """Run a job again, with the steps that were recorded before this one; returns the id of the new job.
 

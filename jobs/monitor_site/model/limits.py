@@ -166,6 +166,7 @@ def names_of_key(key: str) -> str:
     return "&".join(part.partition("=")[0] for part in key.split("&"))
 
 
+@awaited
 async def limit_key(connection: JobsRedis, task: str, typed: str) -> str:
     """The key that somebody has typed, `tenant_id=7`, or that a page had: several values with & or commas between them.
     WrongValue: it is none."""
@@ -179,6 +180,7 @@ async def limit_key(connection: JobsRedis, task: str, typed: str) -> str:
     )
 
 
+@awaited
 async def change_limit(connection: JobsRedis, task: str, key: str, limit: str) -> None:
     """As people type it: `10/s`, `5`, '' for what is declared, `pause` or `resume`."""
     if limit in ("pause", "resume"):

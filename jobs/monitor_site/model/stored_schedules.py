@@ -28,6 +28,7 @@ async def schedules(
     return [info for some in chunked(names) for info in await _read(connection, some) if info is not None]
 
 
+@awaited
 async def schedule_names(
     connection: Store, containing: str = "", start: int = 0, most: int | None = None
 ) -> tuple[list[str], int]:
@@ -89,6 +90,7 @@ def _next_of(fields: Mapping[str, str], now: datetime) -> tuple[datetime | None,
         return None, ()
 
 
+@awaited
 async def overdue(connection: Store) -> tuple[int, float]:
     """How many stored ones are due for more than a second and were not looked at, and the longest, in seconds."""
     now, due = await now_ms(connection), connection.key.SCHEDULES_DUE

@@ -21,6 +21,7 @@ from jobs import CurrentJob, Result, chord, connect, first, group, send_task, si
 from jobs.client.connection import JobsRedis
 from jobs.contrib.testing.eager_mode import EagerRedis
 from jobs.errors import NotAwaited, SettingsMistake, TaskRevoked
+from jobs.monitor_site import model
 from jobs.monitor_site.model import actions
 from jobs.tasks import registry
 from jobs.testing import eager
@@ -181,11 +182,9 @@ def public_coroutine_functions() -> Iterator[tuple[str, Any]]:
     """What `jobs`, `jobs.testing` and the actions of `jobs.monitor` offer, and what a job or a connection has."""
     offered = [getattr(module, name) for module in (jobs, jobs.testing) for name in module.__all__]
     seen = [getattr(jobs.monitor, name) for name in jobs.monitor.__all__]
-    acting = [
-        item
-        for item in seen
-        if item.__module__ in ("jobs.monitor_site.model.actions", "jobs.schedules.stored_schedules")
-    ]
+    modules = {f"{model.__name__}.{name}" for name in ("actions", "durable_steps", "limits", "stored_schedules")}
+    acting = [item for item in seen if item.__module__ in modules]
+    assert {item.__module__ for item in acting} == modules
     for item in [*offered, *acting, CurrentJob, EagerRedis, jobs.workflows.canvas.Node]:
         members = vars(item).items() if inspect.isclass(item) else [(item.__name__, item)] if callable(item) else []
         for name, member in members:
