@@ -18,6 +18,7 @@ from ...tasks.unique import again
 from ...values import checks
 from ...values.calls import awaited
 from ...workflows.canvas import Signature
+from .limits import say
 from .queue_list import Purge, is_plain, waiting
 from .search import row_of
 
@@ -49,8 +50,7 @@ async def move(connection: JobsRedis, ids: Sequence[str], queue: str) -> list[bo
 async def set_rate_limit(connection: JobsRedis, task: str, rate: str | float | None) -> None:
     """`10/s`, `5/m`, `100/h`, or None for no limit; for all workers, for good. Waiting jobs get new reservations.
     SettingsMistake for anything else."""
-    while await connection.run_script("set_limits", checks.name("task", task), "", "override", stored_rate(rate)):
-        pass
+    await say(connection, task, "", rate=stored_rate(rate))
 
 
 @awaited

@@ -95,27 +95,27 @@ async def key_for(connection: JobsRedis, task: str, values: Mapping[str, Any]) -
 async def set_limit(connection: JobsRedis, task: str, key: str, most: str | int | None) -> None:
     """How many run at a time (5) or start in a time ("10/s") from now on, for all workers; None: what is declared."""
     if most is None:
-        return await _say(connection, task, key, rate="-", holders="-")
+        return await say(connection, task, key, rate="-", holders="-")
     if isinstance(most, str):
         if "/" not in most:
             raise checks.refusal(WrongValue, "most", most, 'a number (at a time), or a rate with its time: "10/s"')
-        return await _say(connection, task, key, rate=stored_rate(most))
-    await _say(connection, task, key, holders=str(checks.count("most", most, least=1)))
+        return await say(connection, task, key, rate=stored_rate(most))
+    await say(connection, task, key, holders=str(checks.count("most", most, least=1)))
 
 
 @awaited
 async def pause_limit(connection: JobsRedis, task: str, key: str) -> None:
     """Start no more of them until `resume_limit`; what runs goes on, and what is set stays."""
-    await _say(connection, task, key, paused="1")
+    await say(connection, task, key, paused="1")
 
 
 @awaited
 async def resume_limit(connection: JobsRedis, task: str, key: str) -> None:
-    await _say(connection, task, key, paused="-")
+    await say(connection, task, key, paused="-")
 
 
-async def _say(connection: JobsRedis, task: str, key: str, **said: str) -> None:
-    """It is repeated until all who wait know."""
+async def say(connection: JobsRedis, task: str, key: str, **said: str) -> None:
+    """Store these limits; '-' takes one back. It is repeated until all who wait know."""
     words = [word for what, value in said.items() for word in (what if key else SET_OF_TASK[what], value)]
     while await connection.run_script("set_limits", checks.name("task", task), key, *words):
         pass
