@@ -149,8 +149,13 @@ async def stored_call(connection: JobsRedis, job_id: str) -> tuple[dict[str, Any
     call = connection.loads(stored)
     if call.get("cut"):
         raise NotRetried(f"the arguments of job {job_id} are not kept: they could not be read safely; call it anew")
-    call["unique"] = text(await connection.hget(connection.key.RECORD + job_id, "unique")).split(" ", 2)  # type: ignore[misc]
-    return call, (row.queue if row else "") or connection.key.queue_name(call["q"])
+    return await with_key(connection, job_id, call), (row.queue if row else "") or connection.key.queue_name(call["q"])
+
+
+async def with_key(connection: JobsRedis, job_id: str, call: dict[str, Any]) -> dict[str, Any]:
+    """The same with what its record says of the key of a unique task."""
+    unique = text(await connection.hget(connection.key.RECORD + job_id, "unique"))  # type: ignore[misc]
+    return call | {"unique": unique.split(" ", 2)}
 
 
 def call_again(connection: JobsRedis, new_id: str, stored: dict[str, Any], queue: str) -> Call:
@@ -165,6 +170,11 @@ async def enqueue_again(connection: JobsRedis, call: Call) -> bool:
     """Store a call of an operator; False if its id is taken. NotRetried: another job has its key."""
     call.unique = again(call.unique)
     [answer] = await connection.enqueue([call])
+    return not is_taken(answer)
+
+
+def is_taken(answer: Any) -> bool:
+    """What the script that stores a call says of its id. NotRetried: another job has its key."""
     if isinstance(answer, bytes):
         raise NotRetried(f"job {text(answer)} has the key of this call: only one of them may wait or run at a time")
-    return answer != TAKEN
+    return bool(answer == TAKEN)

@@ -10,7 +10,7 @@ from typing import Any
 from ... import encoding
 from ...client.connection import JobsRedis
 from ...errors import EncodingError, NotRetried, ResultUnknown
-from ...store.store import TAKEN, now
+from ...store.store import now
 from ...store.stored_values import moment, text
 from ...tasks.masking import HIDDEN, Mark, without_secrets
 from ...tasks.secret_names import is_secret
@@ -19,7 +19,7 @@ from ...values.exceptions import error_line
 from ...values.short_text import text as shown
 from ...values.short_text import time_text
 from ...workflows.members import GIVEN
-from .actions import call_again, next_id
+from .actions import call_again, is_taken, next_id, with_key
 from .job_row import JobRow
 from .search import row_of, rows_of
 
@@ -218,8 +218,7 @@ async def run_from(connection: JobsRedis, job_id: str, field: str) -> str:
     payload = payload or await connection.get(connection.key.ENDED_CALL + job_id)
     if not payload:
         raise ResultUnknown(f"the arguments of job {job_id} are not kept any more")
-    stored, new_id = connection.loads(payload), job_id
-    stored["unique"] = text(await connection.hget(connection.key.RECORD + job_id, "unique")).split(" ", 2)  # type: ignore[misc]
+    stored, new_id = await with_key(connection, job_id, connection.loads(payload)), job_id
     while True:
         new_id = next_id(new_id)
         call = call_again(connection, new_id, stored, row.queue)
@@ -229,9 +228,7 @@ async def run_from(connection: JobsRedis, job_id: str, field: str) -> str:
             raise NotRetried(
                 f"job {job_id} has not ended: both would go on. Revoke it first, or give it what it waits for"
             )
-        if isinstance(answer, bytes):
-            raise NotRetried(f"job {text(answer)} has the key of this call: only one of them may wait or run at a time")
-        if answer != TAKEN:
+        if not is_taken(answer):
             return new_id
 
 
