@@ -77,7 +77,7 @@ async def schedules_command(
 
 async def _list(context: Context, text: str, limit: int) -> Answer:
     names, total = await monitor.schedule_names(context.redis, text, 0, limit)
-    found = await monitor.schedules(context.redis, containing=text, most=limit)
+    found = await monitor.schedules_named(context.redis, names)
     more = f" {total - len(names):,} more: give a text of their names, or --limit." if total > len(names) else ""
     return Answer(found, list(map(_line, found)), [f"{count(len(found), 'schedule')}.{more}"])
 

@@ -5,6 +5,7 @@ No worker imports it, and of what callers use only `schedules.list()` and its li
 
 from ...client.job_info import Attempt, JobInfo
 from ...errors import NotRetried, QuarqError
+from ...schedules.schedule_info import ScheduleInfo
 from ...store.store import now
 from ...values.short_text import text
 from .actions import move, pause, purge, purge_queue, quiet, reschedule, resume, retry, revoke, set_rate_limit, shutdown
@@ -24,10 +25,9 @@ from .wanted import Wanted
 from .worker_list import Situation, WorkerInfo, situation
 from .worker_list import online as workers
 
-from ...schedules.schedule_info import ScheduleInfo  # isort: skip
 from .stored_schedules import (  # isort: skip
     backfill_schedule, delete_schedule, forget_schedule, get_schedule, moments_to_backfill, overdue,
-    pause_schedule, put_schedule, resume_schedule, run_schedule, schedule_names, schedules,
+    pause_schedule, put_schedule, resume_schedule, run_schedule, schedule_names, schedules, schedules_named,
 )  # fmt: skip
 
 __all__ = [
@@ -38,7 +38,7 @@ __all__ = [
     "limit_key", "limit_list", "matching", "moments_to_backfill", "move", "note", "noted", "now", "overdue", "pause",
     "pause_limit", "pause_schedule", "pauses", "purge", "purge_queue", "purgeable", "put_schedule", "queue_names",
     "queues", "queues_named", "quiet", "reschedule", "resume", "resume_limit", "resume_schedule", "retry", "revoke",
-    "rows_of", "run_from", "run_schedule", "running", "schedule_names", "schedules", "send_event", "set_limit",
-    "set_rate_limit", "shown_key", "shutdown", "situation", "steps", "text", "totals", "unfinished_calls", "waiting",
-    "why", "workers",
+    "rows_of", "run_from", "run_schedule", "running", "schedule_names", "schedules", "schedules_named", "send_event",
+    "set_limit", "set_rate_limit", "shown_key", "shutdown", "situation", "steps", "text", "totals", "unfinished_calls",
+    "waiting", "why", "workers",
 ]  # fmt: skip

@@ -25,6 +25,12 @@ async def schedules(
     """Those that workers have declared, by name, then the stored ones, the next one first; *most* of them from *start*
     on, and only those with *containing* in their names."""
     names, _ = await schedule_names(connection, containing, start, most)
+    return await schedules_named(connection, names)
+
+
+@awaited
+async def schedules_named(connection: Store, names: Sequence[str]) -> list[ScheduleInfo]:
+    """Those of these names that there are, in the same order."""
     return [info for some in chunked(names) for info in await _read(connection, some) if info is not None]
 
 

@@ -25,7 +25,7 @@ async def schedules() -> ResponseReturnValue:
 
     async def look() -> dict[str, Any]:
         names, total = await model.schedule_names(redis(), text, start, PER_PAGE)
-        found = await model.schedules(redis(), containing=text, start=start, most=PER_PAGE)
+        found = await model.schedules_named(redis(), names)
         last = await model.rows_of(redis(), [schedule.last_id for schedule in found if schedule.last_id])
         following = start + len(names)
         shown = {"text": text, "total": total, "next": following if following < total else None, "per_page": PER_PAGE}

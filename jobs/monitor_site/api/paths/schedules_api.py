@@ -39,7 +39,7 @@ async def schedules(text: Text = "", cursor: Cursor = "", limit: Limit = 100) ->
     """Those that workers declare, by name, then the stored ones, the next one first."""
     start = request_args.whole(cursor)
     names, total = await model.schedule_names(redis(), text, start, limit)
-    found = await model.schedules(redis(), containing=text, start=start, most=limit)
+    found = await model.schedules_named(redis(), names)
     last = await model.rows_of(redis(), [one.last_id for one in found if one.last_id])
     jobs, following = {row.id: row for row in last}, start + len(names)
     rows = [ScheduleDetail(one, in_words(one.when), jobs.get(one.last_id)) for one in found]
