@@ -66,8 +66,7 @@ async def ask_backfill() -> ResponseReturnValue:
     name = request_args.query("name")
     if question := given().questions.get(name):
         return redirect(question, 303)
-    found = await _named(name)
-    shown: dict[str, Any] = {"schedule": found[0] if found else request_args.not_found()}
+    shown: dict[str, Any] = {"schedule": await _named(name)}
     try:
         shown |= _span(request.args)
         if shown["since"] and shown["until"]:
@@ -92,11 +91,11 @@ def _span(typed: Mapping[str, str]) -> dict[str, Any]:
     return {end: request_args.moment(typed.get(end, "")) for end in ("since", "until")}
 
 
-async def _named(name: str) -> list[model.ScheduleInfo]:
+async def _named(name: str) -> model.ScheduleInfo:
     try:
-        return [await model.get_schedule(redis(), name)]
+        return await model.get_schedule(redis(), name)
     except UnknownSchedule:
-        return []
+        request_args.not_found()
 
 
 @blueprint.get("/schedule/run")
@@ -106,8 +105,7 @@ async def ask_run() -> ResponseReturnValue:
     name = request_args.query("name")
     if question := given().questions.get(name):
         return redirect(question, 303)
-    found = await _named(name)
-    return await render_template("monitor/run.html", schedule=found[0] if found else request_args.not_found())
+    return await render_template("monitor/run.html", schedule=await _named(name))
 
 
 @blueprint.post("/schedule/run")
