@@ -18,34 +18,34 @@ SENT = Message("event-sent", "Sent. The job goes on.")
 
 def answer(job_id: str, event: str, approved: bool, note: str) -> Action:
     """Approve or reject what waits for *event*: the job gets `{"approved": ..., "by": ..., "note": ...}`."""
-    who, note = this_viewer().name, note.strip()[:NOTE_CHARS]
-    value = {"approved": approved, "by": who, "note": note}
-    what = f"{'approve' if approved else 'reject'} {event}{f': {note[:200]}' if note else ''}"
+    value = {"approved": approved, "by": this_viewer().name, "note": _cut(note)}
     done = Message("approved", "Approved.") if approved else Message("rejected", "Rejected.")
-    return _send(what, job_id, event, lambda: value, note, done, is_answer=True)
+    return _send("approve" if approved else "reject", job_id, event, lambda: value, note, done, is_answer=True)
 
 
 def send(job_id: str, event: str, value: Any, note: str) -> Action:
-    note = note.strip()[:NOTE_CHARS]
-    return _send(f"send event {event}{f': {note[:200]}' if note else ''}", job_id, event, lambda: value, note, SENT)
+    return _send("send event", job_id, event, lambda: value, note, SENT)
 
 
 def send_typed(job_id: str, event: str, typed: str, note: str) -> Action:
     """The same with a value that was typed as JSON; nothing is None."""
-    made = send(job_id, event, None, note)
-    return _send(made.what, job_id, event, lambda: _value_of(typed[:VALUE_CHARS]), note, SENT)
+    return _send("send event", job_id, event, lambda: _value_of(typed[:VALUE_CHARS]), note, SENT)
 
 
 def _send(
     what: str, job_id: str, event: str, value: Callable[[], Any], note: str, done: Message, is_answer: bool = False
 ) -> Action:
-    who = this_viewer().name
+    who, note = this_viewer().name, _cut(note)
 
     async def do() -> Message:
         kept = await model.send_event(redis(), job_id, event, value(), who, note, is_answer)
         return Message("event-kept", f"{kept}.") if kept else done
 
-    return Action(what, job_id, do)
+    return Action(f"{what} {event}{f': {note[:200]}' if note else ''}", job_id, do)
+
+
+def _cut(note: str) -> str:
+    return note.strip()[:NOTE_CHARS]
 
 
 def _value_of(typed: str) -> Any:
