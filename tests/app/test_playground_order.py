@@ -13,8 +13,9 @@ from app import create_app
 from app.accounts import Account
 from app.playground.orders import records
 from app.playground.orders.links import answer_url
-from app.playground.orders.pages import AN_HOUR, LONGEST_NOTE
+from app.playground.orders.pages import LONGEST_NOTE
 from app.playground.orders.tasks import CODE, order
+from app.web.link_rates import AN_HOUR
 from jobs import Result
 from jobs.testing import Clock, Workers
 from settings import Settings

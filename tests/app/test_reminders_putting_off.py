@@ -14,8 +14,8 @@ from app.reminders import arming, repeating
 from app.reminders.models import Reminder, State
 from app.reminders.replies.acts import MOST_CHANGES, MOST_SNOOZES
 from app.reminders.replies.links import reply_url
-from app.reminders.replies.rates import AN_HOUR
 from app.reminders.series import Series
+from app.web.link_rates import AN_HOUR
 from app.web.rate_limits import RateLimits
 from jobs import Result
 from settings import Settings

@@ -14,8 +14,7 @@ from app.context import redis, site
 from app.playground.orders import links, records
 from app.playground.orders.records import ANSWER_WITHIN, Order
 from app.playground.orders.tasks import CODE, order
-from app.web.clients import client_address
-from app.web.rate_limits import Limit, current_rate_limits
+from app.web import link_rates
 from jobs import EventRefused, Result, monitor
 from jobs.monitor_site.web.csrf import without_csrf
 from jobs.monitor_site.web.error_pages import REDIS_AWAY
@@ -24,8 +23,6 @@ from jobs.monitor_site.web.messages import Message, notify
 LONGEST_NOTE = 500
 END_S = 1.5
 """How long an answer waits for the end of the order, to show that."""
-AN_HOUR, CLIENT_AN_HOUR = 30, 120
-"""Answers by one link, and by one client."""
 OPEN = Message("open-order", "Your order is not over yet. Answer it first.")
 TOO_OFTEN = Message("too-often", "Too many requests. Try again in {}.")
 NO_LINK = Message("no-such-link", "This link is not valid. It is incomplete, or its account was deleted.")
@@ -75,9 +72,7 @@ async def answer(pk: int, number: int, token: str) -> ResponseReturnValue:
     given = typed.get("answer", "")
     if given not in ("approve", "reject"):
         abort(400)
-    per_link = Limit("order-answer", str(number), times=AN_HOUR, period_s=3600)
-    per_client = Limit("order-answer-client", client_address(), times=CLIENT_AN_HOUR, period_s=3600)
-    if wait_s := await current_rate_limits().take(per_link, per_client):
+    if wait_s := await link_rates.take("order-answer", number):
         abort(429, TOO_OFTEN.format(times.wait(wait_s)))
     found = await _read(account)
     if found is not None and found.number == number and found.until:

@@ -17,8 +17,9 @@ from app.accounts import Account, hold
 from app.context import site
 from app.reminders import arming, limits, repeating
 from app.reminders.models import NO_CONSENT, Reminder, State, may_be_mailed
-from app.reminders.replies import links, rates
+from app.reminders.replies import links
 from app.reminders.series import Series
+from app.web import link_rates
 from app.web.rate_limits import RateLimitsUnavailable
 from jobs.monitor_site.web.messages import Refused
 
@@ -80,7 +81,7 @@ async def act(pk: int, token: str, reply: Reply) -> bool:
 async def _count(reminder: Reminder) -> bool:
     """Count a reply by this link, or refuse it. False while Redis is away, when nothing is counted."""
     try:
-        wait_s = await rates.take(reminder.id)
+        wait_s = await link_rates.take("reply", reminder.id)
     except RateLimitsUnavailable:
         return False
     if wait_s:
