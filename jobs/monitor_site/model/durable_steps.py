@@ -80,7 +80,7 @@ async def steps(connection: JobsRedis, job_id: str, most: int = MOST_STEPS, whic
     """What is recorded of a job, in the order of recording; [] of one without steps. Of more than *most* steps waits
     and children, and some of the others. *which*: "waits" for events alone that are open.
     """
-    _, found, has_ended = await connection.run_script("steps", job_id, most, ENTRY_BYTES, which)
+    found, has_ended = await connection.run_script("steps", job_id, most, ENTRY_BYTES, which)
     at = await now(connection)
     rows = [_row(job_id, text(field), entry, size, end, at) for field, entry, size, end in found]
     found = [row for _, row in sorted(rows, key=lambda pair: pair[0])]
