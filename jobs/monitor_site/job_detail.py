@@ -61,6 +61,11 @@ class JobDetail:
     long_run: LongRun | None  # If it runs for much longer than its task usually does.
 
     @property
+    def is_suspended(self) -> bool:
+        """It has steps, and waits without a worker."""
+        return [reason.code for reason in self.reasons[:1]] == ["suspended"]
+
+    @property
     def schedule(self) -> tuple[str, datetime] | None:
         """The schedule that has called it, and the moment that it was called for."""
         return moment_in(self.id)

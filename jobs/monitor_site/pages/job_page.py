@@ -28,8 +28,7 @@ async def job() -> ResponseReturnValue:
         found = await job_detail.job(redis(), job_id) or request_args.not_found()
         at = await model.now(redis())
         trace = trace_url(found.call.headers.get("traceparent") if found.call else None)
-        waits = [reason.code for reason in found.reasons[:1]] == ["suspended"]
-        events = job_timeline.timeline_of(found.info, at, waits) if found.info else []
+        events = job_timeline.timeline_of(found.info, at, found.is_suspended) if found.info else []
         is_cut = await redis().hstrlen(redis().key.RECORD + job_id, "log") > FULL_LOG  # type: ignore[misc]
         steps = drawn(await model.steps(redis(), job_id), (found.info and found.info.finished) or at)
         n = await count_steps(redis(), job_id) if steps else 0
