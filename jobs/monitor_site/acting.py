@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Self
 
-from quart import redirect
+from quart import redirect, url_for
 from quart.typing import ResponseReturnValue
 
 from . import model
@@ -31,6 +31,11 @@ class Outcome(Message):
         outcome = super().__new__(cls, code, sentence)
         outcome.id, outcome.jobs, outcome.more = id, jobs, more
         return outcome
+
+
+def job_that_runs(job_id: str) -> Callable[[Message], str]:
+    """Where `act` goes then: to the job that runs because of it, or to this one if it was refused."""
+    return lambda message: url_for("monitor.job", id=message.id if isinstance(message, Outcome) else job_id)
 
 
 class Action(NamedTuple):

@@ -8,11 +8,10 @@ from quart import request, url_for
 from quart.typing import ResponseReturnValue
 
 from .. import live, model, request_args
-from ..acting import Outcome, act
+from ..acting import act, job_that_runs
 from ..actions import of_events
 from ..options import redis
 from ..routes import blueprint
-from ..web.messages import Message
 
 
 @blueprint.get("/awaiting")
@@ -42,11 +41,7 @@ async def send_event() -> ResponseReturnValue:
 @blueprint.post("/job/run-from")
 async def run_job_from() -> ResponseReturnValue:
     job_id, step = await request_args.form("id"), await request_args.form("step")
-
-    def then(outcome: Message) -> str:
-        return url_for("monitor.job", id=outcome.id if isinstance(outcome, Outcome) else job_id)
-
-    return await act(*of_events.run_from(job_id, step), then)
+    return await act(*of_events.run_from(job_id, step), job_that_runs(job_id))
 
 
 def _back(page: str, job_id: str) -> str:

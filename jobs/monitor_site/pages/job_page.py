@@ -9,13 +9,12 @@ from quart import request, url_for
 from quart.typing import ResponseReturnValue
 
 from .. import job_detail, job_timeline, live, model, request_args
-from ..acting import Outcome, act
+from ..acting import act, job_that_runs
 from ..actions import of_jobs
 from ..durable_timeline import drawn
 from ..model.durable_steps import count_steps
 from ..options import given, redis
 from ..routes import blueprint
-from ..web.messages import Message
 
 FULL_LOG = 30_000  # Bytes: attempts.lua drops the oldest entries of a log beyond 32 KB.
 
@@ -55,11 +54,7 @@ def trace_url(traceparent: Any) -> str:
 async def retry_job() -> ResponseReturnValue:
     """Queue the job again. Redirects to the job that runs now: a new one, or the same workflow."""
     job_id = await request_args.form("id")
-
-    def then(outcome: Message) -> str:
-        return url_for("monitor.job", id=outcome.id if isinstance(outcome, Outcome) else job_id)
-
-    return await act(*of_jobs.retry(job_id), then)
+    return await act(*of_jobs.retry(job_id), job_that_runs(job_id))
 
 
 @blueprint.post("/job/revoke")
