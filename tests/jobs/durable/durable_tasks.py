@@ -11,7 +11,6 @@ from typing import Any
 from jobs import CurrentJob, chain, group, task
 
 done: Counter[str] = Counter()
-keys: list[str] = []
 
 
 class Declined(Exception):

@@ -49,7 +49,6 @@ async def asks_only(self: CurrentJob) -> Any:
 
 @pytest.fixture
 async def worker(jobs_worker: Workers) -> AsyncIterator[Worker]:
-    done.clear()
     async with jobs_worker(tasks=[fails_large, retried_early, only, asks_only]) as worker:
         worker.pool.replays = False
         yield worker

@@ -79,7 +79,6 @@ ALL = [beside, grouped, fails, fails_in_group]
 
 @pytest.fixture(params=[False, True], ids=["", "replays"])
 def replays(request: pytest.FixtureRequest) -> bool:
-    done.clear()
     return bool(request.param)
 
 

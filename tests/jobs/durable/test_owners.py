@@ -29,7 +29,6 @@ async def done_hold() -> None:
 
 @pytest.fixture
 async def worker(jobs_worker: Workers) -> AsyncIterator[Worker]:
-    done.clear()
     async with jobs_worker(tasks=[holds]) as worker:
         worker.pool.replays = False
         yield worker

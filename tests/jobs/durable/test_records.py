@@ -25,11 +25,6 @@ OLD = ["paid", "row 1", "row 2", "a", "b", "no gift", "label", {"by": "ann"}]
 Code = Callable[[CurrentJob], Awaitable[Any]]
 
 
-@pytest.fixture(autouse=True)
-def nothing_done() -> None:
-    done.clear()
-
-
 async def names_removed(self: CurrentJob) -> Any:
     await self.sleep(1)
     return await self.step("charge", note, "paid again")

@@ -74,7 +74,7 @@ async def leaves(self: CurrentJob) -> Any:
 
 @pytest.fixture
 async def worker(jobs_worker: Workers) -> AsyncIterator[Worker]:
-    done.clear(), failing.clear()
+    failing.clear()
     failing.add("step")
     events.update({name: asyncio.Event() for name in ("began", "may end")})
     async with jobs_worker(tasks=[pays, plain, late, calls, calls_calls, retries, flow, leaves]) as worker:

@@ -26,7 +26,7 @@ from jobs import (
 from jobs.testing import Clock, Workers, eager
 from jobs.worker import Worker
 from tests.jobs.durable import durable_tasks as tasks
-from tests.jobs.durable.durable_tasks import done, note, note_in_thread
+from tests.jobs.durable.durable_tasks import note, note_in_thread
 
 seen: list[str] = []
 
@@ -131,7 +131,6 @@ def ends_slowly(self: CurrentJob) -> str:
 
 @pytest.fixture
 async def worker(jobs_worker: Workers) -> AsyncIterator[Worker]:
-    done.clear()
     seen.clear()
     own = [hooked, soft, tells_itself, revoked_while_it_runs, plain_timeout, in_process, leaves_a_wait, tasks_as_steps]
     async with jobs_worker(tasks=[*tasks.ALL, *own], middleware=[Seen()]) as worker:
@@ -199,7 +198,6 @@ async def test_a_process_of_its_own_has_no_steps(worker: Worker) -> None:
 
 
 async def test_called_directly_each_is_done_here_and_now() -> None:
-    done.clear()
     assert await tasks.keyed() == ["direct:charge", "direct:charge[7]"]
     assert await tasks.flows() == ["x", "y", "z"]
     assert await tasks.tries(2, 2) == 3

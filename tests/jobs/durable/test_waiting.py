@@ -64,7 +64,6 @@ async def same_name(self: CurrentJob) -> None:
 async def worker(jobs_worker: Workers) -> AsyncIterator[Worker]:
     """One that does not replay after each step: as in production."""
     started.clear()
-    tasks.done.clear()
     async with jobs_worker(
         tasks=[*tasks.ALL, waits_long, approval, swallows, same_name, runs_later, one_at_a_time, fails_once]
     ) as worker:
