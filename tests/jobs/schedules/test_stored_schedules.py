@@ -89,7 +89,7 @@ class Fleet:
     async def look(self) -> None:
         now, _, rows = await look(self.connection)
         if rows:
-            self.looked.append((rows, datetime.fromtimestamp(now / 1000, UTC)))
+            self.looked.append((rows, moment_of(now)))
 
     async def fire(self) -> None:
         """What one of them has looked at, now or long ago."""
@@ -117,7 +117,7 @@ class Fleet:
             now, _, rows = await look(self.connection)
             if not rows:
                 return
-            await self._noting(rows, datetime.fromtimestamp(now / 1000, UTC))
+            await self._noting(rows, moment_of(now))
 
 
 class Model:
@@ -537,7 +537,6 @@ async def test_a_backfill_of_one_that_is_deleted_meanwhile_runs_nothing(
     await schedules.put("often", report.s(1), every(MINUTE))
     with pytest.raises(UnknownSchedule):
         await schedules.backfill("often", START - HOUR, START)
-    assert await redis.keys(f"{Keys.JOB}*") == []
     assert await redis.keys(f"{Keys.JOB}*") == []
 
 

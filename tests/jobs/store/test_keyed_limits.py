@@ -304,12 +304,10 @@ async def test_damage_stops_nobody(redis_of_jobs: JobsRedis, keyed: bytes, store
 async def test_a_worker_that_stood_still_takes_its_places_again(redis_of_jobs: JobsRedis) -> None:
     """Its job counts beside the one that has had its place meanwhile: no third starts until both have ended."""
     walk = await began(redis_of_jobs, 1)
-    first, _ = [job for job in [await walk.call({}, "default") for _ in range(2)]]
+    first, _ = [await walk.call({}, "default") for _ in range(2)]
     await walk.claim("w1", wanted=1)
     token = first.token
-    await redis_of_jobs.delete(redis_of_jobs.key.IN_PROGRESS + first.id)
-    first.worker, first.lost = "", True
-    await walk.pass_time(61_000)
+    await walk.kill(first)
     for _ in range(2):
         await walk.claim("w2", suspects=0)  # may take over nothing more
     assert len(running(walk)) == 1

@@ -29,12 +29,17 @@ async def counted(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         async def run_and_count(name: Any, *words: Any) -> Any:
             await redis.config_resetstat()
             answer = await run_script(name, *words)
-            found = sum(of["calls"] for of in (await redis.info("commandstats")).values())
+            found = await commands(redis)
             assert name != "set_limits" or found < MOST_COMMANDS, (name, words, found)
             return answer
 
         monkeypatch.setattr(redis, "run_script", run_and_count)
         yield redis
+
+
+async def commands(redis: JobsRedis) -> int:
+    """Since the last script began."""
+    return sum(of["calls"] for of in (await redis.info("commandstats")).values())
 
 
 async def wait(redis: JobsRedis, jobs: list[str]) -> int:
@@ -133,7 +138,7 @@ async def test_a_renewal_looks_at_so_many_keys_of_all_tasks_together(counted: Jo
         await counted.enqueue(calls)
     await claim_all(counted)
     await counted.run_script("renew", "w", 60_000, "default", 0, 0)
-    found = sum(of["calls"] for of in (await counted.info("commandstats")).values())
+    found = await commands(counted)
     assert found < 600
 
 
@@ -142,5 +147,5 @@ async def test_a_pause_of_a_queue_calls_so_many_of_all_keys_together(counted: Jo
     await wait(counted, [f"a={n % 50}" for n in range(3_000)])
     await counted.hset(keys.Keys.OVERRIDES + TASK, mapping={f"a={n}|holders": 90 for n in range(50)})  # type: ignore[misc]
     await counted.run_script("pause", "other", 1)
-    found = sum(of["calls"] for of in (await counted.info("commandstats")).values())
+    found = await commands(counted)
     assert found < 5_000
