@@ -106,7 +106,7 @@ end
 
 -- Send what was gathered: one message for each caller, one for each workflow: to the worker that evaluates it, and to its
 -- followers. A workflow that was parked is due again. What *listener* is to hear is added to *answers* instead.
-local function tell_waiters(now, listener, answers)
+local function tell_waiters(listener, answers)
   for channel, ids in pairs(replies) do redis.pcall('PUBLISH', REPLY .. channel, cmsgpack.pack(ids)) end
   for workflow, own in pairs(news) do
     local record = redis.call('HMGET', RECORD .. workflow, 'listener', 'parked', 'queue', 'due', 'suspect', 'attempts', 'steps')
@@ -115,7 +115,7 @@ local function tell_waiters(now, listener, answers)
     if record[5] then redis.call('HDEL', RECORD .. workflow, 'suspect', 'crashes', 'deaths') end -- it gets on: not what kills workers
     if record[2] then
       redis.call('HDEL', RECORD .. workflow, 'parked')
-      if record[7] then redis.call('HSET', RECORD .. workflow, 'due', now) end
+      if record[7] then redis.call('HSET', RECORD .. workflow, 'due', moment_ms) end
       call_job(workflow, record[3], as_moment(tonumber(record[4]) or 0))
       wake(record[3] or 'default')
     elseif record[1] then

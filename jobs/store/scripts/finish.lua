@@ -122,6 +122,6 @@ settle_endings()
 for queue in pairs(woken) do wake(queue) end
 write_counters(now)
 trim_history(history_kept)
-tell_waiters(now, listener, answers)
+tell_waiters(listener, answers)
 publish_events(now)
 return answers

@@ -65,7 +65,7 @@ local function cancel(id, rest)
   settle_endings()
   write_counters(now)
   trim_history(tonumber(ARGV[3]))
-  tell_waiters(now)
+  tell_waiters()
 end
 
 local function fire(name, key, moment, rest)

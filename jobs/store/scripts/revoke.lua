@@ -15,6 +15,6 @@ for i = 5, #ARGV, 2 do states[#states + 1] = revoke(ARGV[i], ARGV[i + 1], how, f
 settle_endings()
 write_counters(now)
 trim_history(history_kept)
-tell_waiters(now)
+tell_waiters()
 publish_events(now)
 return states
