@@ -70,8 +70,10 @@ local function keyed_buckets(keys, own)
   return buckets, declared
 end
 
--- The buckets of a job: it starts when all of them have room. False besides if a worker has to say first which keys it has.
-local function buckets_of(id, own)
+-- The buckets of a job of this task: it starts when all of them have room. False besides if a worker has to say first which keys it has.
+local function buckets_of(id, task)
+  local own = limits_of(task)
+  if not own then return {}, true end
   if not own.keyed then return { own }, true end
   local keys = redis.call('HGET', RECORD .. id, 'keys') or ''
   local buckets, declared = keyed_buckets(keys, own)

@@ -59,16 +59,14 @@ end
 
 -- A holder whose worker is gone has to wait for its own next start: meanwhile another may have its place.
 local function let_go(id, task)
-  local own = limits_of(task)
-  for _, bucket in ipairs(own and buckets_of(id, own) or {}) do
+  for _, bucket in ipairs((buckets_of(id, task))) do
     if redis.call('SREM', HOLDERS .. bucket.name, id) == 1 then call_next(bucket) end
   end
 end
 
 -- Its worker has stalled and goes on, maybe while another has its place: it counts, so that no third starts.
 local function hold_again(id, task)
-  local own = limits_of(task)
-  for _, bucket in ipairs(own and buckets_of(id, own) or {}) do
+  for _, bucket in ipairs((buckets_of(id, task))) do
     local holders = bucket.holders and HOLDERS .. bucket.name
     if holders then redis.call('SADD', holders, id) end
   end
@@ -156,9 +154,7 @@ end
 -- May a due job of this task start now? Only if all of its buckets have room: it takes all its places, or none. One that *goes_on*
 -- is no start for a rate. `keys` if a worker has to say first which keys it has.
 local function admit(id, key, task, due, now, takeover, goes_on)
-  local own = limits_of(task)
-  if not own then return true end
-  local buckets, is_whole = buckets_of(id, own)
+  local buckets, is_whole = buckets_of(id, task)
   if not is_whole then return 'keys' end
   for _, bucket in ipairs(buckets) do
     local has_room = not bucket.holders or keep_concurrency(id, key, task, bucket, due, now, takeover)
@@ -176,14 +172,12 @@ end
 
 -- A job that may have been called cannot start soon: the others that wait for its buckets may.
 function pass_call(id, task)
-  local own = limits_of(task)
-  for _, bucket in ipairs(own and buckets_of(id, own) or {}) do call_if_room(bucket) end
+  for _, bucket in ipairs((buckets_of(id, task))) do call_if_room(bucket) end
 end
 
 -- A job runs no longer, or will not run: it holds nothing, and what it held goes to the next.
 local function give_back(id, task)
-  local own = limits_of(task)
-  for _, bucket in ipairs(own and buckets_of(id, own) or {}) do
+  for _, bucket in ipairs((buckets_of(id, task))) do
     if bucket.count or not bucket.key then leave_place(id, bucket) end
     redis.call('SREM', HOLDERS .. bucket.name, id)
     if redis.call('ZREM', BLOCKED .. bucket.name, id) == 1 then
