@@ -3,14 +3,14 @@
 -- It keeps its id, and is due now.
 -- ARGV: id; of a workflow what the ids of its members begin with, and the path of each task that has not succeeded, as the journal says
 -- Returns 1; 0 if it has not failed; or the id of another job, which has its key by now.
--- include: keeping
+-- include: keeping, unique
 local id, prefix = ARGV[1], ARGV[2]
 local now = now_ms()
 local record = redis.call('HMGET', RECORD .. id, 'state', 'payload', 'queue', 'tree', 'steps', 'until', 'unique')
 record[2] = record[2] or redis.call('GET', ENDED_CALL .. id)
 if not (record[4] or record[5]) or not record[2] or record[1] == 'SUCCESS' or not is_terminal(record[1]) then return 0 end
 if not record[4] and (tonumber(record[6] or 0) or 0) <= now then return 0 end -- its steps have ended with its result
-local kind, key = (record[7] or ''):match('^(%a+) %S+ (.+)$')
+local kind, key = parts_of(record[7])
 if not record[4] and kind == 'end' then -- it needs its key again
   local other = redis.call('GET', UNIQUE .. key)
   if other and other ~= id and redis.call('EXISTS', JOB .. other) == 1 then return other end
