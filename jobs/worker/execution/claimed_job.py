@@ -46,9 +46,7 @@ class ClaimedJob:
     due: int = 0
     enqueued: int = 0
     received: int = 0
-    verdict: str = (
-        ""  # Why it must end instead of running: missing, revoked, expired, poison; '' if it may run. Or NEEDS_KEYS.
-    )
+    verdict: str = ""  # '' if it may run. Why it must end instead: missing, revoked, expired, poison. Or NEEDS_KEYS.
     retries: int = 0
     crashes: int = 0
     lapsed: int = 0  # 1: its last worker died with it, or lost its lease.

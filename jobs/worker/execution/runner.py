@@ -20,18 +20,10 @@ from ...errors import TaskRevoked, UnknownTask, WorkerLost, WrongValue
 from ...tasks import registry
 from ...tasks.declarations import KnownTask
 from . import job_log
-from .claimed_job import (
-    FAILURE,
-    NEEDS_KEYS,
-    PENDING,
-    REVOKED,
-    SUCCESS,
-    UNKNOWN_AGAIN_S,
-    ClaimedJob,
-    HeldJob,
-    Outcome,
-    revoked,
-)
+
+from .claimed_job import (  # isort: skip
+    FAILURE, NEEDS_KEYS, PENDING, REVOKED, SUCCESS, UNKNOWN_AGAIN_S, ClaimedJob, HeldJob, Outcome, revoked,
+)  # fmt: skip
 from .runnables import Hooks, Runnable, TaskRunnable, call_hook, decode_call, inert_call
 
 PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x8f\x80")
