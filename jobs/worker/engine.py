@@ -45,8 +45,9 @@ class Engine:
     """Runs the jobs of the queues in *options*, in that order of priority, up to *max_jobs* at a time."""
 
     def __init__(
-        self, runner: Runner, options: WorkerOptions, *, max_jobs: int, poll_s: float, shut_down: Callable[[], None]
-    ) -> None:
+        self, runner: Runner, options: WorkerOptions, *, max_jobs: int, poll_s: float,
+        shut_down: Callable[[], None], look_at_schedules: Callable[[], None],
+    ) -> None:  # fmt: skip
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
         self.queues = list(options.queues)
         self.max_jobs = max_jobs
@@ -55,7 +56,7 @@ class Engine:
         self.started = 0
         self.quiet = False  # An operator paused its claims; running jobs go on, and the process stays.
         self._shut_down = shut_down
-        self.look_at_schedules: Callable[[], None] = lambda: None  # One may have been stored.
+        self._look_at_schedules = look_at_schedules  # One may have been stored.
         self.held: dict[str, HeldJob] = {}  # Jobs that are ours until their outcome is recorded.
         self._tokens: dict[str, str] = {}
         self._not_for_us = set[str]()  # Jobs put back for a worker that knows their tasks: a burst leaves them.
@@ -77,8 +78,8 @@ class Engine:
         self._claimer = Claimer(claiming, self.name, self.queues, options.lease)
         self._recorder = Recorder(OutcomeEncoder(redis, self.name, self._runner.pickled), finishing, self._settled)
         self.waker = Waker(waking, self.queues, poll_s, lambda: self._claimable > 0, self._slots.wait_for_change)
-        channels, look = [redis.key.CONTROL + self.name, redis.key.CONTROL], lambda: self.look_at_schedules()
-        self._control = Subscription(pool, channels, hear=self._obey, look=look, without=DEAF)
+        channels = [redis.key.CONTROL + self.name, redis.key.CONTROL]
+        self._control = Subscription(pool, channels, hear=self._obey, look=self._look_at_schedules, without=DEAF)
         self._lease_renewer = LeaseRenewer(
             connection=lambda: ScriptConnection(pool, redis.key),
             presence=Presence(
@@ -271,7 +272,7 @@ class Engine:
         if command == "revoke":
             self.stop_job(rest, "revoked")
         elif command == "schedules":  # one was stored
-            self.look_at_schedules()
+            self._look_at_schedules()
         elif command == "quiet":
             logger.info("quiet, as an operator asked: no more jobs are claimed")
             self.quiet = True

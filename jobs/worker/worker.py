@@ -131,9 +131,9 @@ class Worker(ArqWorker):
         )
         shut_down = partial(self.handle_sig, signal.SIGTERM)
         engine = self.engine = Engine(
-            runner, self._options, max_jobs=self.max_jobs, poll_s=self.poll_delay_s, shut_down=shut_down
-        )
-        engine.look_at_schedules = scheduler.woken.set
+            runner, self._options, max_jobs=self.max_jobs, poll_s=self.poll_delay_s,
+            shut_down=shut_down, look_at_schedules=scheduler.woken.set,
+        )  # fmt: skip
         engine.counts |= {SUCCESS: self.jobs_complete, FAILURE: self.jobs_failed, RETRY: self.jobs_retried}
         by_the_clock = [self._beat(engine), scheduler.run_forever()]
         if self._options.max_memory is not None:
