@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 
 from app.accounts import Account
 from app.context import redis
+from app.playground.runs import ENDED
 from jobs import Result, monitor
 
 ANSWER_WITHIN = timedelta(days=7)
 KEPT = timedelta(days=1)
 """How long its record is kept once it has ended."""
 PATIENCE_S = 3
+EVENT = "event:approval#1"
+"""The step that waits for the answer."""
 APPROVED = "{'approved': True"
 """What the value of an event begins with that approves, as steps show it."""
 
@@ -39,12 +42,12 @@ class Order:
 
     @property
     def ended(self) -> bool:
-        return self.state in ("SUCCESS", "FAILURE", "REVOKED")
+        return self.state in ENDED
 
     @property
     def answer(self) -> monitor.StepRow | None:
         """The event, if it has come."""
-        row = self.rows.get("event:approval#1")
+        row = self.rows.get(EVENT)
         return row if row is not None and row.state == "done" else None
 
     @property
@@ -54,7 +57,7 @@ class Order:
     @property
     def until(self) -> datetime | None:
         """Until when it waits for the answer; None if it does not."""
-        row = self.rows.get("event:approval#1")
+        row = self.rows.get(EVENT)
         return row.until if row is not None and row.state == "waiting" and not self.ended else None
 
     @property
@@ -69,7 +72,7 @@ class Order:
             "step:charge": "Charge the card",
             f"run:label[{self.number}]": "Print the label",
             f"run:ask[{self.number}]": "Email you",
-            "event:approval#1": "Wait for your answer",
+            EVENT: "Wait for your answer",
         }
         if "step:refund" in self.rows:
             wanted["step:refund"] = "Refund the payment"
