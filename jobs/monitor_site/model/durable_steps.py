@@ -10,8 +10,7 @@ from typing import Any
 from ... import encoding
 from ...client.connection import JobsRedis
 from ...errors import EncodingError, NotRetried, ResultUnknown
-from ...store.store import now
-from ...store.stored_values import moment, text
+from ...store.stored_values import moment, moment_of, text
 from ...tasks.masking import HIDDEN, Mark, without_secrets
 from ...tasks.secret_names import is_secret
 from ...values.calls import awaited
@@ -80,8 +79,8 @@ async def steps(connection: JobsRedis, job_id: str, most: int = MOST_STEPS, whic
     """What is recorded of a job, in the order of recording; [] of one without steps. Of more than *most* steps waits
     and children, and some of the others. *which*: "waits" for events alone that are open.
     """
-    found, has_ended = await connection.run_script("steps", job_id, most, ENTRY_BYTES, which)
-    at = await now(connection)
+    found, has_ended, ms = await connection.run_script("steps", job_id, most, ENTRY_BYTES, which)
+    at = moment_of(ms)
     rows = [_row(job_id, text(field), entry, size, end, at) for field, entry, size, end in found]
     found = [row for _, row in sorted(rows, key=lambda pair: pair[0])]
     return [replace(row, state="given-up") if has_ended and row.state == "waiting" else row for row in found]

@@ -1,7 +1,7 @@
 -- What is recorded of a job, as far as people look at it: the beginning of each entry, waits and children before other steps.
 -- ARGV: id, most entries, most bytes of each, waits: those for events alone that are open, or all
 -- Returns for each: field, entry, its bytes, what its journal has under that name or ''; events that no wait has taken, without an
---   entry; and 1 if the job has ended. Changes nothing.
+--   entry; then 1 if the job has ended, and now. Changes nothing.
 local id, most, bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local fields, answer, only_waits = {}, {}, ARGV[4] == 'waits'
 for _, field in ipairs(redis.call('HKEYS', STEPS .. id)) do
@@ -23,4 +23,4 @@ for _, place in ipairs(only_waits and {} or redis.call('HKEYS', JOURNAL .. id)) 
     answer[#answer + 1] = { place, '', 0, redis.call('HGET', JOURNAL .. id, place):sub(1, bytes) }
   end
 end
-return { answer, is_terminal(redis.call('HGET', RECORD .. id, 'state')) and 1 or 0 }
+return { answer, is_terminal(redis.call('HGET', RECORD .. id, 'state')) and 1 or 0, now_ms() }

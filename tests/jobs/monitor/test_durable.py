@@ -59,7 +59,7 @@ async def test_the_steps_of_a_job_its_waits_and_a_run_from_the_middle(worker: Wo
     assert ", until 2" in text
     [row] = await monitor.awaiting(redis)
     assert (row.job.id, [wait.name for wait in row.waits], row.job.state) == (result.id, ["approval#1"], "STARTED")
-    read, _ = await redis.run_script("steps", result.id, 500, 4096, "waits")
+    read, *_ = await redis.run_script("steps", result.id, 500, 4096, "waits")
     assert [field for field, *_ in read] == [b"event:approval#1"]  # of other steps nothing is read for that
 
     await monitor.send_event(redis, result.id, "approval", {"token": "hunter4", "ok": True}, by="ann", note="as agreed")
