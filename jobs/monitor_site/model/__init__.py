@@ -1,6 +1,7 @@
 """What operators see of the jobs in a Redis, and what they do about it: pages, commands and metrics share it.
 
-No worker imports it, and of what callers use only `schedules.list()` and its like. Its public name is `jobs.monitor`.
+Its public name is `jobs.monitor`. No worker imports it, and a caller does with the first `schedules.list()` or
+`limits.set()`.
 """
 
 from ...client.job_info import Attempt, JobInfo

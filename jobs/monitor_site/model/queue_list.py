@@ -126,9 +126,8 @@ class Purge:
 
     at: datetime
     due: int
-    scheduled: (
-        int  # Jobs with a later time, retries, workflows and their members. Not those with steps: they have begun.
-    )
+    scheduled: int
+    """Jobs with a later time, retries, workflows and their members. Not those with steps: they have begun."""
 
 
 @awaited

@@ -140,7 +140,7 @@ async def _forget(connection: JobsRedis, name: str) -> Question:
 
 
 async def _delete(connection: JobsRedis, name: str) -> Question:
-    sentence = "The schedule is removed, and runs no more. Its jobs stay. Only code can store it again."
+    sentence = "The schedule is removed, and runs no more. Its jobs stay. Code or a command can store it again."
     back = url_for("monitor.schedules")
     return Question(sentence, None, "Delete", "monitor.delete_schedule", back, {"name": name})
 
