@@ -12,7 +12,7 @@
 -- ARGV: stored, result ttl ms, history kept, then of each its name, version, the last moment, the moment or '' (none is due), when
 --   to look at it again; and for `cancel`, else '': the id of the last run, and its result fields as revoke.lua takes them, all 6
 -- Returns for each fired, early, handled, declared, new, stored; or why not: skipped, paused, overlaps or waits.
--- include: limits, unique, storing
+-- include: limits, unique, storing, scheduled
 local UNREADABLE_MS = 3600000
 local AT_ONCE_MS = 60000 -- a look that is no later has missed nothing
 local how = ARGV[1]
@@ -69,9 +69,8 @@ local function cancel(id, rest)
 end
 
 local function fire(name, key, moment, rest)
-  local known = redis.call('HMGET', key, 'paused', 'waits', 'window', 'overlap', 'last_id', 'task', 'queue', 'payload', 'expires', 'tree',
-    'tree_name', 'jitter', 'unique')
-  local window = math.max(tonumber(known[3]) or 0, AT_ONCE_MS) + (tonumber(known[12]) or 0)
+  local known = redis.call('HMGET', key, 'paused', 'waits', 'window', 'overlap', 'last_id', 'jitter')
+  local window = math.max(tonumber(known[3]) or 0, AT_ONCE_MS) + (tonumber(known[6]) or 0)
   local late = not known[2] and now - tonumber(moment) > window
   local why = known[1] and 'paused' or late and 'skipped'
   if not why and known[5] and redis.call('EXISTS', JOB .. known[5]) == 1 then
@@ -80,10 +79,7 @@ local function fire(name, key, moment, rest)
   end
   if not why then
     if rest ~= '' then cancel(known[5], rest) end
-    local id, tree = 'sched:' .. name .. ':' .. moment, (known[10] or '') ~= '' and known[10] or nil
-    local call = { id = id, queue = known[7], payload = known[8], task = known[6], due = moment, expires = known[9], tree = tree,
-      name = tree and known[11], unique = key_of(known[13]) }
-    redis.call('HSET', key, 'last_run', moment, 'last_id', store_one(now, call))
+    run_schedule(key, 'sched:' .. name .. ':' .. moment, moment, now)
   end
   redis.call('HSET', key, 'last', moment)
   redis.call('HDEL', key, 'waits')
