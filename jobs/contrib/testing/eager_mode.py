@@ -91,7 +91,7 @@ class EagerRedis(JobsRedis):
         return [await self._take(call) for call in calls]
 
     async def run_script(self, script: Name, *args: str | bytes | int) -> Any:
-        """Progress and forgetting. Every job has ended here, so that nothing else can be asked of it."""
+        """Progress, events and forgetting. Every job has ended here, so that nothing else can be asked of it."""
         if script == "progress":
             self._meta[str(args[0])] = bytes(args[2])  # type: ignore[arg-type]
         elif script == "send_event":  # a step of the job sends it, or a test before the job is called
