@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs import group, task, worker_settings
+from jobs import group, task
 from jobs.client.submit import WORKFLOW
 from jobs.worker.execution.claimed_job import HeldJob, Outcome
 from jobs.worker.orchestrator import Orchestration
@@ -135,12 +135,4 @@ if "REDIS_URL" in os.environ:
     Recorder.put = CrashingRecorder.put  # type: ignore[method-assign]
     Recorder._settle = CrashingRecorder.settle  # type: ignore[method-assign]
 
-WorkerSettings = worker_settings(
-    redis_url=os.environ.get("REDIS_URL", "redis://127.0.0.1"),
-    tasks=[*tasks.TASKS, body, told, parent],
-    queues=["default", "later"],
-    max_jobs=10,
-    lease=float(os.environ.get("CHAOS_LEASE", "15")),
-    lease_renewal=float(os.environ.get("CHAOS_LEASE", "15")) / 3,
-    on_startup=tasks.say_ready,
-)
+WorkerSettings = tasks.settings([*tasks.TASKS, body, told, parent], queues=["default", "later"], max_jobs=10)

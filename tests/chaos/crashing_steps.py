@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-from jobs import CurrentJob, task, worker_settings
+from jobs import CurrentJob, task
 from jobs.contrib.durable.log import RedisLog
 from jobs.store.call import Call
 from jobs.worker.execution.claimed_job import SUSPENDED, HeldJob, Outcome
@@ -126,12 +126,4 @@ if "REDIS_URL" in os.environ:
     Recorder.put = CrashingRecorder.put  # type: ignore[method-assign]
     Recorder._settle = CrashingRecorder.settle  # type: ignore[method-assign]
 
-WorkerSettings = worker_settings(
-    redis_url=os.environ.get("REDIS_URL", "redis://127.0.0.1"),
-    tasks=[*tasks.TASKS, steps, approval],
-    max_jobs=10,
-    job_completion_wait=float(os.environ.get("CHAOS_WAIT", "25")),
-    lease=float(os.environ.get("CHAOS_LEASE", "15")),
-    lease_renewal=float(os.environ.get("CHAOS_LEASE", "15")) / 3,
-    on_startup=tasks.say_ready,
-)
+WorkerSettings = tasks.settings([*tasks.TASKS, steps, approval], max_jobs=10, job_completion_wait=tasks.WAIT_S)

@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
-from jobs import encoding, task, worker_settings
+from jobs import encoding, task
 from jobs.tasks.current import CurrentJob
 from tests.chaos import ledger, tasks
 
@@ -110,12 +110,4 @@ async def around(job: CurrentJob) -> AsyncIterator[None]:
 
 TASKS = [run, take, give, succeed, fail, surrounded, in_process, memory, tasks.work]
 
-WorkerSettings = worker_settings(
-    redis_url=os.environ.get("REDIS_URL", "redis://127.0.0.1"),
-    tasks=TASKS,
-    around=around,
-    max_jobs=10,
-    lease=float(os.environ.get("CHAOS_LEASE", "15")),
-    lease_renewal=float(os.environ.get("CHAOS_LEASE", "15")) / 3,
-    on_startup=tasks.say_ready,
-)
+WorkerSettings = tasks.settings(TASKS, around=around, max_jobs=10)

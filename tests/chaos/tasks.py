@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from jobs import task, worker_settings
@@ -135,10 +136,7 @@ if os.environ.get("CHAOS_RELEASE") != "old":
     @task(name="chaos.newest", bind=True)
     async def newest(self: Any, key: str, seconds: float) -> str:
         """Known to new workers only."""
-        ledger.started(key, self.request.attempts)
-        await asyncio.sleep(seconds)
-        ledger.ended(key, self.request.attempts)
-        return key
+        return await act(self, key, seconds)
 
     TASKS.append(newest)
 
@@ -147,12 +145,18 @@ async def say_ready(ctx: dict[Any, Any]) -> None:
     ledger.ready()
 
 
-WorkerSettings = worker_settings(
-    redis_url=os.environ.get("REDIS_URL", "redis://127.0.0.1"),
-    tasks=TASKS,
-    max_jobs=int(os.environ.get("CHAOS_MAX_JOBS", "10")),
-    job_completion_wait=float(os.environ.get("CHAOS_WAIT", "25")),
-    lease=float(os.environ.get("CHAOS_LEASE", "15")),
-    lease_renewal=float(os.environ.get("CHAOS_LEASE", "15")) / 3,
-    on_startup=say_ready,
-)
+def settings(tasks: Sequence[Any], **options: Any) -> Any:
+    """Of a worker whose lease is in the environment, as its Redis is."""
+    lease_s = float(os.environ.get("CHAOS_LEASE", "15"))
+    return worker_settings(
+        redis_url=os.environ.get("REDIS_URL", "redis://127.0.0.1"),
+        tasks=tasks,
+        lease=lease_s,
+        lease_renewal=lease_s / 3,
+        on_startup=say_ready,
+        **options,
+    )
+
+
+MAX_JOBS, WAIT_S = int(os.environ.get("CHAOS_MAX_JOBS", "10")), float(os.environ.get("CHAOS_WAIT", "25"))
+WorkerSettings = settings(TASKS, max_jobs=MAX_JOBS, job_completion_wait=WAIT_S)
