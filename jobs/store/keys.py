@@ -76,7 +76,7 @@ class Keys:
     HOLDERS = "jobs:holders:"           # <bucket> set of ids           with the running jobs
     BLOCKED = "jobs:blocked:"           # <bucket> zset id -> due       with the waiting jobs
     WAITING = "jobs:waiting:"           # <task>   zset key -> how many with the waiting jobs: those of each key
-    UNIQUE = "jobs:unique:"            # <key>    id of its job        with the job; of a window, when it is over
+    UNIQUE = "jobs:unique:"             # <key>    id of its job        with the job; of a window, when it is over
     TREE = "jobs:tree:"                 # <id>     a workflow's tree    with its result
     JOURNAL = "jobs:journal:"           # <id>     hash path -> end     with its result
     STEPS = "jobs:steps:"               # <id>     hash: its steps      with its result

@@ -1,6 +1,6 @@
--- A member of a workflow, or a child of a job, that the key of another job keeps from being called has failed without a run: this
--- is its record and its end, unless its workflow has ended, or knows its end, or another evaluation
--- has called it meanwhile; and of a child only if the claim's token still owns the job.
+-- The key of another job keeps a member of a workflow, or a child of a job, from being called: it has failed without a run. This
+-- writes its record and its end, unless its workflow has ended, or knows its end, or it was called meanwhile; of a child only if the
+-- claim's token still owns the job.
 -- ARGV: workflow, path, id, task, queue, result, why, result ttl ms, history kept, token or ''   Returns 1 if it was noted now.
 -- flags: allow-oom
 -- include: limits, counting, unique, ending, attempts
