@@ -39,16 +39,16 @@ async def schedule_names(
     connection: Store, containing: str = "", start: int = 0, most: int | None = None
 ) -> tuple[list[str], int]:
     """The names of the same, and how many there are without *start* and *most*."""
-    key, last = connection.key, -1 if most is None else start + most - 1
+    key, end = connection.key, None if most is None else start + most
     declared = sorted(map(text, await connection.smembers(key.SCHEDULES)))  # type: ignore[misc]
     if containing:
         stored = map(text, await connection.zrange(key.SCHEDULES_DUE, 0, -1))
         found = [name for name in (*declared, *sorted(stored)) if containing in name]
-        return found[start : last + 1 or None], len(found)
-    n, shown = len(declared), declared[start : last + 1 or None]
+        return found[start:end], len(found)
+    n, shown = len(declared), declared[start:end]
     total = n + await connection.zcard(key.SCHEDULES_DUE)
-    if last == -1 or last >= n:
-        rest = await connection.zrange(key.SCHEDULES_DUE, max(start - n, 0), last if last == -1 else last - n)
+    if end is None or end > n:
+        rest = await connection.zrange(key.SCHEDULES_DUE, max(start - n, 0), -1 if end is None else end - n - 1)
         shown += map(text, rest)
     return shown, total
 

@@ -566,6 +566,7 @@ async def test_they_are_listed_a_part_at_a_time_the_next_one_first(redis: Redis,
     assert await names(containing="*3") == ["r*3"]
     assert await names(containing="or") == ["of a worker"]
     assert await names(containing="r", start=1, most=1) == ["r*1"]
+    assert [await names(start=n, most=0) for n in (0, 6)] == [[], []]
     with pytest.raises(WrongValue, match="a worker declares"):
         await schedules.put("of a worker", report.s(), every(HOUR))
     with pytest.raises(WrongValue, match="a worker declares"):
